@@ -1,0 +1,44 @@
+import type { ActivityRecord, Address } from './record.ts'
+import type { RetryPolicy } from './retry.ts'
+
+/** What a running attempt is given. */
+export interface ActivityContext<TInput = unknown> {
+  readonly input: TInput
+  /** Aborted when the result is no longer wanted: the state was left, the attempt timed out, the node stops. */
+  readonly signal: AbortSignal
+  /** 1 for the first attempt. */
+  readonly attempt: number
+  /** The same for every attempt of one invocation: hand it to foreign systems so that they act once. */
+  readonly idempotencyKey: string
+  readonly log: ActivityLog
+}
+
+/** Structured logging with the ids of the instance and the activity already bound. */
+export interface ActivityLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What `activity()` attaches to the logic it makes. */
+export interface ActivitySpec {
+  readonly name: string
+  readonly retry: RetryPolicy
+  /** How long one attempt may take; undefined: as long as it likes. */
+  readonly attemptTimeoutMs: number | undefined
+  run(context: ActivityContext): Promise<unknown>
+}
+
+/** Where the spec hangs on the logic. Registered globally, so that two copies of the package agree. */
+export const activitySpecKey: unique symbol = Symbol.for('holdfast.activity') as never
+
+/** The spec of logic made by `activity()`; undefined for any other logic. */
+export function activitySpecOf(logic: unknown): ActivitySpec | undefined {
+  return (logic as { [activitySpecKey]?: ActivitySpec } | undefined)?.[activitySpecKey]
+}
+
+/** Names an invocation for foreign systems: the same for every attempt of it. */
+export function idempotencyKey(address: Address, activity: ActivityRecord): string {
+  return `${address.workflow}/${address.id}/${activity.path}/${activity.incarnation}`
+}

@@ -1,0 +1,23 @@
+import type { ActivityRecord, ActorPath, EventObject } from './record.ts'
+
+/** What a step asks of the world. Performed after the commit of the record that contains it, never before. */
+export type Effect =
+  | { readonly type: 'startActivity'; readonly activity: ActivityRecord }
+  | { readonly type: 'stopActivity'; readonly path: ActorPath; readonly incarnation: number }
+  /** Hands an event to a running callback. Lost when the process dies before it: callbacks start anew. */
+  | {
+      readonly type: 'deliver'
+      readonly path: ActorPath
+      readonly incarnation: number
+      readonly event: EventObject
+    }
+  | { readonly type: 'emit'; readonly effectId: string; readonly event: EventObject }
+  | {
+      readonly type: 'action'
+      readonly effectId: string
+      readonly owner: ActorPath
+      /** Name of the action, for the log; `(anonymous)` when it has none. */
+      readonly name: string
+      run(): unknown
+    }
+  | { readonly type: 'log'; readonly owner: ActorPath; readonly values: readonly unknown[] }

@@ -1,0 +1,191 @@
+/**
+ * What the actors need from the world. Each port has one contract test suite, run against memory and against
+ * a real nats-server. Everything that can wait takes an AbortSignal last.
+ */
+import type { Delivery, Envelope } from './envelope.ts'
+import type { Address, EventObject, InstanceRecord, InstanceStatus } from './record.ts'
+
+/** What a write says about a record without anyone having to decode it. */
+export interface RecordSummary {
+  readonly workflowVersion: number
+  readonly status: InstanceStatus
+  /** Short state value for people: `paying.authorising`, `a.x|b.y`. */
+  readonly state: string
+  /** Type of the last event applied. */
+  readonly event: string
+  /** Unique id of this commit: tells whose write an ambiguous one was. */
+  readonly commit: string
+  /** Digest of the input of the start. */
+  readonly inputDigest: string
+  /** Earliest timer or retry, milliseconds since the epoch; undefined when nothing waits for time. */
+  readonly dueAt: number | undefined
+  /** Activities running plus outbox entries. */
+  readonly owes: number
+}
+
+export interface StoredRecord {
+  readonly record: InstanceRecord
+  readonly revision: number
+  readonly commit: string
+}
+
+/** One row of a header scan: the summary, without the record. */
+export interface ScannedRecord {
+  readonly address: Address
+  readonly partition: number
+  readonly revision: number
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly time: number
+  readonly summary: RecordSummary
+}
+
+/** The records. The only writer of a record is the owner of its partition; the expected revision is the fence. */
+export interface Store {
+  /**
+   * The newest record, or undefined when there is none. Reads what was last committed, never a stale copy.
+   *
+   * @throws RuntimeError `RECORD_FORMAT_UNSUPPORTED`, `RECORD_MALFORMED`, `STORE_UNAVAILABLE`
+   */
+  load(address: Address, signal?: AbortSignal): Promise<StoredRecord | undefined>
+  /**
+   * Replaces the record if its revision still is `expected` (0: if there is none) and answers the new revision.
+   *
+   * @throws RuntimeError `REVISION_CONFLICT` when another write came first; `STORE_UNAVAILABLE` when the
+   * outcome is unknown; `PAYLOAD_TOO_LARGE`
+   */
+  commit(
+    record: InstanceRecord,
+    summary: RecordSummary,
+    expected: number,
+    signal?: AbortSignal,
+  ): Promise<number>
+  /** The summaries of all records of these partitions, in no order, without their contents. */
+  scan(partitions: readonly number[], signal?: AbortSignal): AsyncIterable<ScannedRecord>
+}
+
+/** A delivery together with the right to settle it. */
+export interface InboxMessage {
+  /** The envelope and where it stands; or, when it cannot be understood, the error that says why. */
+  readonly content: Delivery | { readonly malformed: Error; readonly seq: number }
+  /** Removes it from the inbox: its outcome is stored. Fire and forget; without it the envelope comes again. */
+  ack(): void
+  /** Tells the inbox that it is still being worked on, so that it is not delivered again. */
+  working(): void
+  /** Answers the sender, if it waits. Best effort: an answer can be lost, a commit cannot. */
+  reply(bytes: Uint8Array): void
+  /** Keeps it among the dead letters with the reason, then removes it from the inbox. */
+  deadLetter(code: string, reason: string): Promise<void>
+}
+
+/** What the owner of a partition hears from its inbox, in order. Neither call may throw. */
+export interface InboxListener {
+  /** An envelope, once a term, from the first unacknowledged one on, as far as the prefetch allows. */
+  message(message: InboxMessage): void
+  /** The term is over: the next owner has deleted the consumer, or it cannot be served any more. */
+  ended(error: Error): void
+}
+
+/** One partition of the inbox during one term. */
+export interface InboxConsumer {
+  /** Takes no more envelopes and tells the listener nothing more. What was delivered may still be settled. */
+  close(): Promise<void>
+}
+
+/** The durable stream of envelopes. */
+export interface Inbox {
+  /**
+   * Durable once resolved. The same envelope id within the deduplication window is stored once.
+   *
+   * @throws RuntimeError `PAYLOAD_TOO_LARGE`; `STORE_UNAVAILABLE` when the outcome is unknown: publish the same
+   * envelope again
+   */
+  publish(envelope: Envelope, options?: PublishOptions): Promise<void>
+  /**
+   * Ends every earlier term's consumer of the partition and opens this term's.
+   *
+   * @throws RuntimeError `REVISION_CONFLICT` when a later term has begun
+   */
+  open(partition: number, term: number, listener: InboxListener): Promise<InboxConsumer>
+}
+
+export interface PublishOptions {
+  /** Where to answer once the envelope is applied. */
+  readonly replyTo?: string
+  readonly signal?: AbortSignal
+}
+
+/** The right to run a partition, until it can no longer be trusted. */
+export interface Lease {
+  readonly partition: number
+  /** Rises with every change of owner. */
+  readonly term: number
+  /** Local monotonic time, milliseconds, after which it must not be trusted. */
+  readonly trustedUntil: number
+}
+
+export interface Leases {
+  /**
+   * Takes the partition if it is free, has expired, or was last held by an earlier incarnation of the same
+   * node name. Undefined when another node holds it.
+   */
+  acquire(partition: number): Promise<Lease | undefined>
+  /**
+   * Extends the lease.
+   *
+   * @throws RuntimeError `REVISION_CONFLICT` when another node has taken it
+   */
+  renew(lease: Lease): Promise<Lease>
+  /** Gives it up, so that the next owner need not wait. Does nothing when it is no longer held. */
+  release(lease: Lease): Promise<void>
+}
+
+/** Which records to look at: all when empty. */
+export interface RecordFilter {
+  readonly workflow?: string | undefined
+  /** Only with `workflow`. */
+  readonly id?: string | undefined
+}
+
+/** What a watcher hears. Neither call may throw. */
+export interface RecordListener {
+  /** A committed record; revisions of one instance only rise, but some may be left out when many come at once. */
+  record(stored: StoredRecord): void
+  /** Watching is over for good: the connection was closed. */
+  ended(error: Error): void
+}
+
+/** Committed records as everyone may see them, with no node alive. */
+export interface Snapshots {
+  /**
+   * The record as last committed, at worst a moment ago; undefined when there is none.
+   *
+   * @throws RuntimeError `RECORD_FORMAT_UNSUPPORTED`, `RECORD_MALFORMED`, `STORE_UNAVAILABLE`
+   */
+  get(address: Address, signal?: AbortSignal): Promise<StoredRecord | undefined>
+  /** Revision and summary of the record, without its content. */
+  peek(address: Address, signal?: AbortSignal): Promise<ScannedRecord | undefined>
+  /** The records there are, then every later commit, through reconnects, until the returned function is called. */
+  watch(filter: RecordFilter, listener: RecordListener): Promise<() => void>
+  /** Summaries of the records there are, in no order. */
+  list(filter: RecordFilter, signal?: AbortSignal): AsyncIterable<ScannedRecord>
+}
+
+/** Machine emissions for other services. */
+export interface EventSink {
+  /** Durable once resolved; the same effect id within the deduplication window is stored once. */
+  emit(address: Address, effectId: string, event: EventObject): Promise<void>
+}
+
+export interface TimerHandle {
+  cancel(): void
+}
+
+/** Time. `now` may jump; `monotonic` never does. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Milliseconds since some fixed moment. */
+  monotonic(): number
+  /** Calls back once at or after `delayMs`; delays above 2^31-1 ms work. */
+  setTimer(delayMs: number, callback: () => void): TimerHandle
+}

@@ -1,0 +1,124 @@
+/**
+ * The stored form of an instance: everything it owes the world, replaced by one compare-and-set write.
+ *
+ * Whatever a process holds in memory about an instance (its live actors, timers armed, activities running)
+ * is derived from this record and can be thrown away at any time.
+ */
+
+/** The record format this build writes. A record of a newer format is refused, never overwritten. */
+export const RECORD_FORMAT = 1
+
+/** Where an instance lives: the name of its workflow and its own id. Written `workflow/id`. */
+export interface Address {
+  readonly workflow: string
+  readonly id: string
+}
+
+/**
+ * `running`: takes events. `done`, `failed`: final, the record no longer changes; `done` has an output and
+ * `failed` an error.
+ */
+export type InstanceStatus = 'running' | 'done' | 'failed'
+
+/** An event as machines know it. */
+export interface EventObject {
+  readonly type: string
+  readonly [key: string]: unknown
+}
+
+/** XState's persisted snapshot: plain data, children nested inside. */
+export interface PersistedSnapshot {
+  readonly status: 'active' | 'done' | 'error' | 'stopped'
+  readonly output?: unknown
+  readonly error?: unknown
+  readonly value?: unknown
+  readonly context?: unknown
+  readonly children?: Readonly<Record<string, PersistedChild>>
+  readonly [key: string]: unknown
+}
+
+export interface PersistedChild {
+  readonly snapshot: PersistedSnapshot
+  readonly src: string
+  readonly systemId?: string | undefined
+  readonly syncSnapshot?: boolean | undefined
+}
+
+/**
+ * A path names an actor inside an instance: `''` is the root, `'payment'` its child, `'payment/card'` a
+ * grandchild. Child ids are escaped so that `/` separates only.
+ */
+export type ActorPath = string
+
+/** A delayed event. Owner and id together are unique: setting one again replaces it. */
+export interface Timer {
+  /** The actor that set the timer and alone may cancel it. */
+  readonly owner: ActorPath
+  readonly id: string
+  /** The actor the event goes to. */
+  readonly target: ActorPath
+  readonly event: EventObject
+  /** When to fire: milliseconds since the epoch, fixed when the timer was set. */
+  readonly dueAt: number
+  /** Fences the firing: a timer replaced since has another number. */
+  readonly seq: number
+}
+
+/** Leaf logic (promise, callback, observable) that must be running while the record says so. */
+export interface ActivityRecord {
+  readonly path: ActorPath
+  /** The name of its logic among the machine's actors; structural for inline ones. */
+  readonly src: string
+  readonly input: unknown
+  /** Fences results: a result of an older invocation of the same path is dropped. */
+  readonly incarnation: number
+  /** 1 for the first run; counts retries and restarts after a crash. */
+  readonly attempt: number
+  /** When the first attempt was asked for: milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Set while waiting between two attempts: when the next begins, milliseconds since the epoch. */
+  readonly retryAt?: number | undefined
+  /** The error of the last attempt, kept while the next one waits or runs. */
+  readonly lastError?: unknown
+}
+
+/** Something to deliver to the outside after the commit, at least once, under a stable id. */
+export type OutboxEntry =
+  | { readonly type: 'emit'; readonly effectId: string; readonly event: EventObject }
+  | {
+      readonly type: 'action'
+      readonly effectId: string
+      /** The actor whose action it is. */
+      readonly owner: ActorPath
+      /** Name of the action, or its structural place in the machine when written inline. */
+      readonly action: string
+      readonly params: unknown
+      readonly event: EventObject
+      /** The context the action saw, when it is not the context of this record. */
+      readonly context?: unknown
+    }
+
+export interface InstanceRecord {
+  readonly workflow: string
+  readonly id: string
+  /** Version of the workflow definition that wrote the snapshot. */
+  readonly version: number
+  readonly status: InstanceStatus
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** Digest of the input of the start, so that a repeated start can be told from another one. */
+  readonly inputDigest: string
+  readonly snapshot: PersistedSnapshot
+  readonly timers: readonly Timer[]
+  readonly activities: readonly ActivityRecord[]
+  readonly outbox: readonly OutboxEntry[]
+  /** Inbox sequence of the last envelope applied; 0 before any. */
+  readonly cursor: number
+  /** Ids of the last envelopes applied, newest last: redelivery under another sequence is recognised. */
+  readonly recent: readonly string[]
+  /** The last position applied from each ordered source, by its name. */
+  readonly sources: Readonly<Record<string, number>>
+  /** Rises by one with every number handed out: effects, incarnations, timers, unnamed children. */
+  readonly counter: number
+}

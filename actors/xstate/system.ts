@@ -1,0 +1,106 @@
+import type { AnyActorRef } from 'xstate'
+
+import type { ActorPath, EventObject } from '../record.ts'
+import type { TreeEffect } from './tree-effect.ts'
+
+/** What the system hands on: to the tree it belongs to, or to whoever runs a leaf. */
+export interface TreeHooks {
+  adopt(ref: any): void
+  relay(target: any, event: EventObject): void
+  effect(effect: TreeEffect): void
+  pathOf(ref: AnyActorRef): ActorPath
+  transitioned(): void
+}
+
+/** The actor system of one tree, as XState's actors expect it: it holds no clock and runs nothing. */
+export class TreeSystem {
+  readonly scheduler: {
+    schedule(source: any, target: any, event: EventObject, delay: number, id?: string): void
+    cancel(source: any, id: string): void
+    cancelAll(source: any): void
+  }
+  readonly #hooks: TreeHooks
+  readonly #nextNumber: () => number
+  readonly #keyed = new Map<string, any>()
+
+  constructor(hooks: TreeHooks, nextNumber: () => number) {
+    this.#hooks = hooks
+    this.#nextNumber = nextNumber
+    this.scheduler = {
+      schedule: (source, target, event, delay, id = `timer:${nextNumber()}`) => {
+        const [owner, to] = [hooks.pathOf(source), hooks.pathOf(target)]
+        hooks.effect({ type: 'setTimer', owner, id, target: to, event, delayMs: delay })
+      },
+      cancel: (source, id) => hooks.effect({ type: 'cancelTimer', owner: hooks.pathOf(source), id }),
+      cancelAll: source => hooks.effect({ type: 'cancelTimers', owner: hooks.pathOf(source) }),
+    }
+  }
+
+  _bookId(): string {
+    return `x:${this.#nextNumber()}`
+  }
+
+  _register(): void {}
+
+  _unregister(ref: any): void {
+    for (const [systemId, keyed] of this.#keyed) if (keyed === ref) this.#keyed.delete(systemId)
+  }
+
+  _set(systemId: string, ref: any): void {
+    const holder = this.#keyed.get(systemId)
+    if (holder !== undefined && holder !== ref) {
+      throw new Error(`Actor with system ID '${systemId}' already exists.`)
+    }
+    this.#keyed.set(systemId, ref)
+  }
+
+  get(systemId: string): any {
+    return this.#keyed.get(systemId)
+  }
+
+  getAll(): Record<string, any> {
+    return Object.fromEntries(this.#keyed)
+  }
+
+  inspect(): { unsubscribe(): void } {
+    return { unsubscribe() {} }
+  }
+
+  _sendInspectionEvent(event: any): void {
+    if (event.type === '@xstate.actor') this.#hooks.adopt(event.actorRef)
+    else if (event.type === '@xstate.microstep' && event._transitions.length > 0) this.#hooks.transitioned()
+  }
+
+  _relay(_source: any, target: any, event: EventObject): void {
+    this.#hooks.relay(target, event)
+  }
+}
+
+/** What XState hands to the logic of an actor. `actionExecutor` is called unbound and replaced for a while. */
+export class TreeScope {
+  readonly self: any
+  readonly id: string
+  readonly sessionId: string
+  readonly system: any
+  readonly logger: (...values: unknown[]) => void
+  readonly emit: (event: EventObject) => void
+  actionExecutor: (action: any) => void
+
+  constructor(ref: any, executor: (action: any) => void, effect: (effect: TreeEffect) => void) {
+    this.self = ref
+    this.id = ref.id
+    this.sessionId = ref.sessionId
+    this.system = ref.system
+    this.logger = (...values) => effect({ type: 'log', owner: ref.sessionId, values })
+    this.emit = event => effect({ type: 'emit', event })
+    this.actionExecutor = executor
+  }
+
+  defer(run: () => void): void {
+    this.self._deferred.push(run)
+  }
+
+  stopChild(child: any): void {
+    child._stop()
+  }
+}

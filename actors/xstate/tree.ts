@@ -1,0 +1,331 @@
+/**
+ * This folder alone touches the inside of XState (pinned: 5.33.3).
+ *
+ * An {@link ActorTree} is one instance's system of actors: the root machine, its nested machines and its
+ * transition logic, driven inside the record. XState's own `Actor` runs each of them, so that order and nesting
+ * are XState's, but with an ActorScope and an actor system of ours: nothing runs during a step, every
+ * effect comes out as data. Leaf logic (promise, callback, observable) is never started in here; the tree only
+ * says that it must run, and takes its results.
+ *
+ * What it relies on, beyond XState's public types:
+ * - the actor system's `_sendInspectionEvent({ type: '@xstate.actor' })` is called in the constructor of an
+ *   Actor before its initial snapshot is computed: here the scope is put in, or a leaf made inert;
+ * - built-in actions do their work in `defer`red functions, which `Actor` runs once its snapshot has moved;
+ * - `_send`, `_stop`, `_snapshot`, `_processingStatus`, `_parent`, `_syncSnapshot` of `Actor`.
+ * The conformance suite fails if any of this changes.
+ */
+import { createActor, type AnyActorLogic, type AnyActorRef, type AnyStateMachine } from 'xstate'
+
+import { RuntimeError } from '../errors.ts'
+import type { PreparedMachines } from '../machine.ts'
+import type { ActorPath, EventObject, PersistedSnapshot } from '../record.ts'
+import type { LeafOutcome } from './leaf.ts'
+import { isLeaf, isMachine } from './logic.ts'
+import { goneRef, marksOf, persist } from './persist.ts'
+import { TreeScope, TreeSystem } from './system.ts'
+import type { ActionFunction, TreeEffect } from './tree-effect.ts'
+
+export interface TreeOptions {
+  /** Session id of the root, `workflow/id`; children's are built on it. */
+  readonly address: string
+  readonly machines: PreparedMachines
+  /** Numbers that this instance has never handed out before. */
+  readonly nextNumber: () => number
+  /**
+   * Takes an event sent to an actor of the tree outside a step, as a custom action does with `self.send()`
+   * after the commit.
+   */
+  readonly onOutsideEvent?: (path: ActorPath, event: EventObject) => void
+}
+
+const running = 1
+const stopped = 2
+
+export class ActorTree {
+  readonly #options: TreeOptions
+  readonly #system: TreeSystem
+  readonly #host: { readonly system: TreeSystem; readonly sessionId: string }
+  #root: any
+  #effects: TreeEffect[] = []
+  #stepping = false
+  #muted = false
+  #transitioned = false
+
+  private constructor(options: TreeOptions) {
+    this.#options = options
+    this.#system = new TreeSystem(
+      {
+        adopt: ref => this.#adopt(ref),
+        relay: (target, event) => this.#relay(target, event),
+        effect: effect => this.#effect(effect),
+        pathOf: ref => this.#pathOf(ref),
+        transitioned: () => {
+          this.#transitioned = true
+        },
+      },
+      options.nextNumber,
+    )
+    this.#host = { system: this.#system, sessionId: 'host' }
+  }
+
+  /** Starts a new instance of the machine. A machine whose start throws comes out with status `error`. */
+  static init(machine: AnyStateMachine, input: unknown, options: TreeOptions): ActorTree {
+    const tree = new ActorTree(options)
+    tree.#step(() => {
+      tree.#root = tree.#createRoot(machine, { input })
+      tree.#root.start()
+    })
+    return tree
+  }
+
+  /**
+   * Brings an instance back as it was. Nothing is replayed and no effect comes out. The snapshot may be changed
+   * by XState: do not use it afterwards.
+   */
+  static restore(machine: AnyStateMachine, snapshot: PersistedSnapshot, options: TreeOptions): ActorTree {
+    const tree = new ActorTree(options)
+    tree.#muted = true
+    const marks = marksOf(snapshot)
+    tree.#step(() => {
+      tree.#root = tree.#createRoot(machine, { snapshot })
+      for (const { holder, key, session, id } of marks)
+        holder[key] = tree.#find(session.slice(options.address.length + 1)) ?? goneRef(id, session)
+      tree.#root.start()
+    })
+    tree.#muted = false
+    return tree
+  }
+
+  get status(): PersistedSnapshot['status'] {
+    return this.#root.getSnapshot().status
+  }
+
+  /** The error of a tree whose status is `error`. */
+  get error(): unknown {
+    return this.#root.getSnapshot().error
+  }
+
+  /**
+   * Hands an event to an actor of the tree and runs everything to quiescence.
+   *
+   * @returns whether it changed anything: false when no transition was enabled
+   */
+  send(path: ActorPath, event: EventObject): boolean {
+    return this.#step(() => this.#find(path)?._send(event))
+  }
+
+  /**
+   * Ends a leaf with its outcome, which its parent receives as a done or error event.
+   *
+   * @returns whether it changed anything: false when no transition was enabled
+   */
+  settle(path: ActorPath, outcome: LeafOutcome): boolean {
+    const leaf = this.#find(path)
+    if (leaf === undefined) return false
+    const { id } = leaf
+    leaf._snapshot = { ...leaf._snapshot, ...outcome, input: undefined }
+    leaf._processingStatus = stopped
+    this.#system._unregister(leaf)
+    const event =
+      outcome.status === 'done'
+        ? { type: `xstate.done.actor.${id}`, output: outcome.output, actorId: id }
+        : { type: `xstate.error.actor.${id}`, error: outcome.error, actorId: id }
+    return this.#step(() => leaf._parent._send(event))
+  }
+
+  /**
+   * Hands an event of a leaf to its parent.
+   *
+   * @returns whether it changed anything: false when no transition was enabled
+   */
+  sendFrom(path: ActorPath, event: EventObject): boolean {
+    const leaf = this.#find(path)
+    return leaf !== undefined && this.#step(() => leaf._parent._send(event))
+  }
+
+  /**
+   * Moves the visible value of an observable leaf; a parent that invoked it with `onSnapshot` is told.
+   *
+   * @returns whether it changed anything: false when no transition was enabled
+   */
+  moveLeaf(path: ActorPath, context: unknown): boolean {
+    const leaf = this.#find(path)
+    if (leaf === undefined) return false
+    leaf._snapshot = { ...leaf._snapshot, context }
+    if (!leaf._syncSnapshot) return false
+    const event = { type: `xstate.snapshot.${leaf.id}`, snapshot: leaf._snapshot }
+    return this.#step(() => leaf._parent._send(event))
+  }
+
+  /** The effects since the last call. */
+  takeEffects(): readonly TreeEffect[] {
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  /** The snapshot as plain data. Parts of it are shared with the live actors: encode it, do not change it. */
+  persist(): PersistedSnapshot {
+    return persist(this.#root.getSnapshot())
+  }
+
+  /** The context of an actor; undefined when there is no such actor. */
+  contextOf(path: ActorPath): unknown {
+    return this.#find(path)?.getSnapshot().context
+  }
+
+  /** The logic of an actor; undefined when there is no such actor. */
+  logicOf(path: ActorPath): AnyActorLogic | undefined {
+    return this.#find(path)?.logic
+  }
+
+  /**
+   * Runs a custom action after its commit, as XState would have during the step. Events it sends to `self` go
+   * to `onOutsideEvent`.
+   */
+  runAction(
+    owner: ActorPath,
+    exec: ActionFunction,
+    args: { readonly context: unknown; readonly event: EventObject; readonly params: unknown },
+  ): unknown {
+    const self = this.#find(owner)
+    return exec({ context: args.context, event: args.event, self, system: self?.system }, args.params)
+  }
+
+  /** The function of an action named in a record by an earlier process; undefined when it is gone. */
+  findAction(owner: ActorPath, name: string): ActionFunction | undefined {
+    const machine = this.#find(owner)?.logic
+    if (!isMachine(machine)) return undefined
+    const named = machine.implementations.actions[name]
+    if (typeof named === 'function') return named as ActionFunction
+    for (const [action, place] of this.#options.machines.of(machine).inlineActions) {
+      if (place === name) return action as ActionFunction
+    }
+    return undefined
+  }
+
+  #createRoot(machine: AnyStateMachine, options: { input?: unknown; snapshot?: PersistedSnapshot }): any {
+    return createActor(machine, {
+      id: this.#options.address,
+      parent: this.#host as any,
+      input: options.input as any,
+      snapshot: options.snapshot as any,
+    })
+  }
+
+  #step(run: () => void): boolean {
+    this.#stepping = true
+    this.#transitioned = false
+    try {
+      run()
+    } finally {
+      this.#stepping = false
+    }
+    // A step that throws ends the instance without a transition.
+    return this.#transitioned || this.status !== 'active'
+  }
+
+  /** Makes an actor that XState is constructing one of ours, before its initial snapshot exists. */
+  #adopt(ref: any): void {
+    const { address, machines } = this.#options
+    if (ref._parent === this.#host) {
+      ref.sessionId = address
+    } else {
+      if (typeof ref.src !== 'string') {
+        throw new RuntimeError(
+          'WORKFLOW_INVALID',
+          `actor '${ref.id}' was spawned from unnamed logic: name it in setup({ actors }) so that it can be restored`,
+          { fields: { actor: ref.id } },
+        )
+      }
+      ref.sessionId = `${ref._parent.sessionId}/${escapeId(ref.id)}`
+    }
+    if (isMachine(ref.logic)) ref.logic = machines.of(ref.logic).machine
+    if (isLeaf(ref.logic)) this.#makeInert(ref)
+    else ref._actorScope = new TreeScope(ref, this.#captureActions(ref), effect => this.#effect(effect))
+  }
+
+  /** A leaf says that it must run instead of running, and keeps its input in the activity's record alone. */
+  #makeInert(leaf: any): void {
+    const path = this.#pathOf(leaf)
+    leaf.start = () => {
+      if (leaf._processingStatus === running) return leaf
+      leaf._processingStatus = running
+      this.#effect({ type: 'start', path, src: leaf.src, input: leaf.options.input })
+      if (leaf._syncSnapshot)
+        this.#relay(leaf._parent, { type: `xstate.snapshot.${leaf.id}`, snapshot: leaf._snapshot } as any)
+      return leaf
+    }
+    leaf._send = (event: EventObject) => {
+      if (leaf._processingStatus === running) this.#effect({ type: 'deliver', path, event })
+    }
+    leaf._stop = () => {
+      if (leaf._processingStatus === running) this.#effect({ type: 'stop', path })
+      leaf._processingStatus = stopped
+      return leaf
+    }
+    leaf.getPersistedSnapshot = () => {
+      const { input: _, ...snapshot } = leaf.logic.getPersistedSnapshot(leaf._snapshot)
+      return snapshot
+    }
+  }
+
+  #captureActions(ref: any): (action: any) => void {
+    const owner = this.#pathOf(ref)
+    return action => {
+      if (action.exec === undefined) return
+      if (action.type.startsWith('xstate.')) {
+        action.exec(action.info, action.params)
+        return
+      }
+      const { implementations } = ref.logic
+      const inline = this.#options.machines.of(ref.logic).inlineActions.get(action.exec)
+      const named = implementations.actions[action.type] === action.exec ? action.type : undefined
+      this.#effect({
+        type: 'action',
+        owner,
+        name: named ?? inline,
+        params: action.params,
+        event: action.info.event,
+        context: action.info.context,
+        exec: action.exec,
+      })
+    }
+  }
+
+  #relay(target: any, event: EventObject): void {
+    // The root's own done or error event: its snapshot says the same.
+    if (target === this.#host || this.#muted) return
+    if (this.#stepping) target._send(event)
+    else this.#options.onOutsideEvent?.(this.#pathOf(target), event)
+  }
+
+  #effect(effect: TreeEffect): void {
+    if (!this.#muted) this.#effects.push(effect)
+  }
+
+  #pathOf(ref: AnyActorRef): ActorPath {
+    return ref.sessionId.slice(this.#options.address.length + 1)
+  }
+
+  #find(path: ActorPath): any {
+    let ref = this.#root
+    if (path === '') return ref
+    for (const segment of path.split('/')) {
+      const children = ref?.getSnapshot().children
+      if (children === undefined) return undefined
+      const id = unescapeId(segment)
+      // A child spawned without an id is filed under another key than its id.
+      ref = children[id] ?? Object.values<any>(children).find(child => child?.id === id)
+    }
+    return ref
+  }
+}
+
+function escapeId(id: string): string {
+  return id.replaceAll('%', '%25').replaceAll('/', '%2F')
+}
+
+function unescapeId(segment: string): string {
+  return segment.replaceAll('%2F', '/').replaceAll('%25', '%')
+}

@@ -1,0 +1,229 @@
+import { checkEvent } from '../../actors/event.ts'
+import type { Envelope, Rejection, SourcePosition } from '../../actors/envelope.ts'
+import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
+import type { Clock, Inbox, Snapshots } from '../../actors/ports.ts'
+import type { Address, EventObject } from '../../actors/record.ts'
+import { decodeValue } from '../codec/msgpack.ts'
+import type { Replies } from '../nats/replies.ts'
+import { formatAddress } from '../workflow/address.ts'
+import type { EventOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
+import { parseDuration, type Duration } from '../workflow/duration.ts'
+import { validate } from '../workflow/schema.ts'
+import { toInstanceSnapshot, type InstanceSnapshot } from './instance-snapshot.ts'
+import { watchRecords } from './watch-records.ts'
+
+/** What became of an event: what the instance looked like after the turn that took it, or why it was not taken. */
+export type UpdateOutcome<TWorkflow extends Workflow = Workflow> =
+  | {
+      /** `ignored`: the instance took the event and had no transition for it. */
+      readonly type: 'accepted' | 'ignored'
+      readonly revision: number
+      readonly snapshot: Pick<InstanceSnapshot<TWorkflow>, 'value' | 'context' | 'output' | 'error'>
+    }
+  | { readonly type: 'rejected'; readonly code: Rejection; readonly message: string }
+
+export interface SendOptions {
+  /** What caused the event, for tracing. */
+  readonly cause?: string
+  /** The same id is applied once, so a sender that may repeat itself gives its own. Default: a unique one. */
+  readonly id?: string
+  readonly signal?: AbortSignal
+  /** Where the event stands in the ordered source it came from: a replay of the source changes nothing. */
+  readonly source?: SourcePosition
+}
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal
+  /** How long to wait; default as long as it takes. */
+  readonly timeout?: Duration
+}
+
+export interface UpdateOptions extends SendOptions {
+  /** How long to wait for the outcome; default 10 s. */
+  readonly timeout?: Duration
+}
+
+const watchCapacity = 256
+
+export interface HandleContext {
+  readonly inbox: Inbox
+  readonly snapshots: Snapshots
+  readonly replies: Pick<Replies, 'expect'>
+  readonly clock: Clock
+  readonly nextId: () => string
+}
+
+/** One instance, from anywhere: the node that runs it may be elsewhere or, for reading, nowhere. */
+export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
+  readonly address: Address
+  readonly #context: HandleContext
+  /** Undefined when the workflow is known by name only: then events are checked by the node alone. */
+  readonly #workflow: TWorkflow | undefined
+
+  constructor(address: Address, context: HandleContext, workflow?: TWorkflow) {
+    this.address = address
+    this.#context = context
+    this.#workflow = workflow
+  }
+
+  /**
+   * Sends an event. Durable once resolved: it will be applied exactly once, whatever crashes.
+   *
+   * @throws RuntimeError `EVENT_INVALID`, `EVENT_RESERVED`, `PAYLOAD_TOO_LARGE`: nothing was sent;
+   * `STORE_UNAVAILABLE` when the outcome is unknown: send again with the same `id`
+   */
+  async send(event: EventOf<TWorkflow>, options: SendOptions = {}): Promise<void> {
+    await this.#context.inbox.publish(this.#envelope(event, options), signalOf(options))
+  }
+
+  /**
+   * Sends an event and waits for what becomes of it.
+   *
+   * @throws RuntimeError as `send`; `TIMEOUT` when no answer came in time: the event is durable and its outcome
+   * unknown. Abort stops the waiting, not the event.
+   */
+  async update(event: EventOf<TWorkflow>, options: UpdateOptions = {}): Promise<UpdateOutcome<TWorkflow>> {
+    const timeoutMs = parseDuration(options.timeout ?? '10s', 'timeout')
+    const envelope = this.#envelope(event, options)
+    const reply = this.#context.replies.expect(timeoutMs, options.signal)
+    try {
+      await this.#context.inbox.publish(envelope, { ...signalOf(options), replyTo: reply.subject })
+      return decodeValue(await reply.answer) as UpdateOutcome<TWorkflow>
+    } catch (error) {
+      if (!isRuntimeError(error, 'TIMEOUT')) throw error
+      const message = `no outcome within ${timeoutMs} ms: the event is durable, what becomes of it not known yet`
+      throw new RuntimeError('TIMEOUT', message, { cause: error, retryable: true })
+    } finally {
+      reply.dispose()
+    }
+  }
+
+  /** The instance as last committed; undefined when there is none. Needs no node. */
+  async get(
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<InstanceSnapshot<TWorkflow> | undefined> {
+    const stored = await this.#context.snapshots.get(this.address, options.signal)
+    return stored === undefined ? undefined : toInstanceSnapshot(stored)
+  }
+
+  /**
+   * The instance as it is, then after every commit, until it is final. A reader more than 256 commits behind
+   * misses the oldest of them. Waits for an instance that does not exist yet. Abort ends it quietly.
+   */
+  watch(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {
+    return watchRecords(this.#context.snapshots, this.address, {
+      capacity: watchCapacity,
+      isLast: stored => stored.record.status !== 'running',
+      isWanted: () => true,
+      signal: options.signal,
+    })
+  }
+
+  /**
+   * Waits until the instance satisfies the predicate and answers that snapshot. A state that lasts is never
+   * missed; one that passes within a turn is never stored, so it cannot be waited for.
+   *
+   * @throws RuntimeError `INSTANCE_FINISHED` when it ends without; `TIMEOUT`; the signal's reason on abort
+   */
+  async waitFor(
+    predicate: (snapshot: InstanceSnapshot<TWorkflow>) => boolean,
+    options: WaitOptions = {},
+  ): Promise<InstanceSnapshot<TWorkflow>> {
+    return this.#await(options, snapshot => {
+      if (predicate(snapshot)) return snapshot
+      if (snapshot.status === 'running') return undefined
+      throw new RuntimeError(
+        'INSTANCE_FINISHED',
+        `${formatAddress(this.address)} ended as '${snapshot.status}' without being what was waited for`,
+        { fields: { status: snapshot.status }, cause: snapshot.error },
+      )
+    })
+  }
+
+  /**
+   * Waits for the end and answers the output.
+   *
+   * @throws RuntimeError `WORKFLOW_FAILED` with the instance's error as `cause`; `TIMEOUT`; the signal's reason
+   * on abort
+   */
+  async result(options: WaitOptions = {}): Promise<OutputOf<TWorkflow>> {
+    const final = await this.#await(options, snapshot => {
+      return snapshot.status === 'running' ? undefined : snapshot
+    })
+    if (final.status === 'done') return final.output as OutputOf<TWorkflow>
+    const message = final.error instanceof Error ? final.error.message : String(final.error)
+    throw new RuntimeError('WORKFLOW_FAILED', `${formatAddress(this.address)} failed: ${message}`, {
+      cause: final.error,
+    })
+  }
+
+  async #await<T>(
+    options: WaitOptions,
+    choose: (snapshot: InstanceSnapshot<TWorkflow>) => T | undefined,
+  ): Promise<T> {
+    const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout')
+    options.signal?.throwIfAborted()
+    const snapshots = this.watch()
+    const find = async () => {
+      for await (const snapshot of snapshots) {
+        const chosen = choose(snapshot)
+        if (chosen !== undefined) return chosen
+      }
+      throw new RuntimeError('ABORTED', `watching ${formatAddress(this.address)} ended`)
+    }
+    const late = () => this.#timeout(`${formatAddress(this.address)} was not there within ${timeoutMs} ms`)
+    try {
+      return await this.#within(find(), timeoutMs, options.signal, late)
+    } finally {
+      await snapshots.return?.()
+    }
+  }
+
+  #envelope(event: EventOf<TWorkflow>, options: SendOptions): Envelope {
+    const { nextId, clock } = this.#context
+    const checked = checkEvent(event)
+    const schema = this.#workflow?.eventSchemas[checked.type]
+    return {
+      type: 'send',
+      id: options.id ?? nextId(),
+      target: this.address,
+      cause: options.cause,
+      source: options.source,
+      time: clock.now(),
+      event: schema === undefined ? checked : (validate(schema, checked, 'event') as EventObject),
+    }
+  }
+
+  /** The promise's value, unless the time is up or the signal aborts first. */
+  async #within<T>(
+    promise: Promise<T>,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+    late: () => Error,
+  ): Promise<T> {
+    let cleanUp = () => {}
+    const cut = new Promise<never>((_, reject) => {
+      const onAbort = () => reject(signal?.reason as Error)
+      signal?.addEventListener('abort', onAbort)
+      const timer =
+        timeoutMs === undefined ? undefined : this.#context.clock.setTimer(timeoutMs, () => reject(late()))
+      cleanUp = () => {
+        signal?.removeEventListener('abort', onAbort)
+        timer?.cancel()
+      }
+    })
+    try {
+      return await Promise.race([promise, cut])
+    } finally {
+      cleanUp()
+    }
+  }
+
+  #timeout(message: string): RuntimeError {
+    return new RuntimeError('TIMEOUT', message, { retryable: true })
+  }
+}
+
+function signalOf(options: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+  return options.signal === undefined ? {} : { signal: options.signal }
+}

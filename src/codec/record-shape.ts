@@ -1,0 +1,104 @@
+import type { InstanceRecord } from '../../actors/record.ts'
+import { checkFields, flag, isObject, list, misshapen, moment, object, oneOf, optional } from './shape.ts'
+import { text, textOf, whole } from './shape.ts'
+import type { Field } from './shape.ts'
+
+const malformed = 'RECORD_MALFORMED'
+
+const recordShape: readonly Field[] = [
+  textOf('workflow', 1, 256),
+  textOf('id', 1, 256),
+  whole('version', 0),
+  oneOf('status', 'running', 'done', 'failed'),
+  moment('createdAt'),
+  moment('updatedAt'),
+  text('inputDigest'),
+  object('snapshot'),
+  list('timers'),
+  list('activities'),
+  list('outbox'),
+  whole('cursor', 0),
+  list('recent'),
+  object('sources'),
+  whole('counter', 0),
+]
+
+const snapshotShape: readonly Field[] = [
+  oneOf('status', 'active', 'done', 'error', 'stopped'),
+  optional(object('children')),
+]
+
+const childShape: readonly Field[] = [
+  object('snapshot'),
+  text('src'),
+  optional(text('systemId')),
+  optional(flag('syncSnapshot')),
+]
+
+const eventField: Field = {
+  name: 'event',
+  allowed: 'an object with a string type',
+  matches: value => isObject(value) && typeof value['type'] === 'string',
+}
+
+const timerShape: readonly Field[] = [
+  text('owner'),
+  text('id'),
+  text('target'),
+  eventField,
+  moment('dueAt'),
+  whole('seq', 0),
+]
+
+const activityShape: readonly Field[] = [
+  text('path'),
+  text('src'),
+  whole('incarnation', 0),
+  whole('attempt', 1),
+  moment('startedAt'),
+  optional(moment('retryAt')),
+]
+
+const entryShape: readonly Field[] = [oneOf('type', 'emit', 'action'), text('effectId'), eventField]
+
+const actionShape: readonly Field[] = [text('owner'), text('action')]
+
+/**
+ * Answers the content unchanged if it is a record.
+ *
+ * @throws RuntimeError `RECORD_MALFORMED` naming the first field that is not as it must be
+ */
+export function checkRecord(content: unknown): InstanceRecord {
+  const record = checkFields(malformed, '', content, recordShape)
+  checkSnapshot('snapshot', record['snapshot'])
+  for (const [index, timer] of itemsOf(record, 'timers'))
+    checkFields(malformed, `timers[${index}]`, timer, timerShape)
+  for (const [index, activity] of itemsOf(record, 'activities')) {
+    checkFields(malformed, `activities[${index}]`, activity, activityShape)
+  }
+  for (const [index, item] of itemsOf(record, 'outbox')) {
+    const entry = checkFields(malformed, `outbox[${index}]`, item, entryShape)
+    if (entry['type'] === 'action') checkFields(malformed, `outbox[${index}]`, entry, actionShape)
+  }
+  for (const [index, id] of itemsOf(record, 'recent')) {
+    if (typeof id !== 'string') throw misshapen(malformed, `recent[${index}]`, 'a string', id)
+  }
+  for (const [name, position] of Object.entries(record['sources'] as object)) {
+    if (Number.isSafeInteger(position)) continue
+    throw misshapen(malformed, `sources[${JSON.stringify(name)}]`, 'a whole number', position)
+  }
+  return content as InstanceRecord
+}
+
+function checkSnapshot(path: string, content: unknown): void {
+  const snapshot = checkFields(malformed, path, content, snapshotShape)
+  for (const [id, item] of Object.entries((snapshot['children'] ?? {}) as object)) {
+    const childPath = `${path}.children[${JSON.stringify(id)}]`
+    checkSnapshot(`${childPath}.snapshot`, checkFields(malformed, childPath, item, childShape)['snapshot'])
+  }
+}
+
+/** The items of a field already known to be an array, with their indexes. */
+function itemsOf(record: Readonly<Record<string, unknown>>, name: string): Iterable<[number, unknown]> {
+  return (record[name] as unknown[]).entries()
+}

@@ -1,0 +1,36 @@
+export type { ActivityContext, ActivityLog } from '../actors/activity.ts'
+export type { Rejection, SourcePosition } from '../actors/envelope.ts'
+export { isRuntimeError, RuntimeError } from '../actors/errors.ts'
+export type { ErrorCode, RuntimeErrorOptions } from '../actors/errors.ts'
+export type { ActivityRecord, Address, InstanceStatus, Timer } from '../actors/record.ts'
+export { Client } from './client/client.ts'
+export type { InstanceSummary, ListFilter, StartOptions, WithInput } from './client/client.ts'
+export { connect } from './client/connect.ts'
+export type { ConnectOptions } from './client/connect.ts'
+export { InstanceHandle } from './client/instance-handle.ts'
+export type { SendOptions, UpdateOptions, UpdateOutcome, WaitOptions } from './client/instance-handle.ts'
+export type { InstanceSnapshot } from './client/instance-snapshot.ts'
+export { startServer } from './nats/server.ts'
+export type { NatsServer, StartServerOptions } from './nats/server.ts'
+export type { ConnectionOptions, RegisteredWorkflow } from './nats/transport.ts'
+export type { LogOption } from './runtime/log.ts'
+export { createNode, Node } from './runtime/node.ts'
+export type { NodeStatus } from './runtime/node.ts'
+export type { NodeOptions } from './runtime/options.ts'
+export { activity } from './workflow/activity.ts'
+export type { ActivityOptions, RetryOptions, TimeoutOptions } from './workflow/activity-options.ts'
+export { formatAddress, parseAddress, partitionOf } from './workflow/address.ts'
+export { defineWorkflow } from './workflow/define-workflow.ts'
+export type {
+  ContextOf,
+  EventOf,
+  EventSchemas,
+  InputOf,
+  OutputOf,
+  SnapshotOf,
+  Workflow,
+  WorkflowOptions,
+} from './workflow/define-workflow.ts'
+export type { Duration } from './workflow/duration.ts'
+export type { WorkflowProblem } from './workflow/machine-problems.ts'
+export type { SchemaIssue, SchemaResult, StandardSchema } from './workflow/schema.ts'

@@ -1,0 +1,152 @@
+import { RuntimeError } from '../../actors/errors.ts'
+import type { Clock, RecordSummary } from '../../actors/ports.ts'
+import type { Address, EventObject } from '../../actors/record.ts'
+import { formatAddress, partitionOf } from '../workflow/address.ts'
+import { MemoryPartition, type StoredEnvelope } from './partition.ts'
+
+export interface MemoryNamespaceOptions {
+  readonly clock: Clock
+  /** Default 10 s. */
+  readonly leaseTtlMs?: number | undefined
+  /** The largest record or envelope, in bytes. Default 1 MiB. */
+  readonly maxPayloadBytes?: number | undefined
+  /** Default 32. */
+  readonly partitions?: number | undefined
+}
+
+const defaults = Object.freeze({ leaseTtlMs: 10_000, maxPayloadBytes: 1_048_576, partitions: 32 })
+const dedupMs = 2 * 60_000
+
+/** A record as it is stored: bytes, so that nothing is shared with whoever wrote or reads it. */
+export interface MemoryRecord {
+  readonly address: Address
+  readonly data: Uint8Array
+  readonly partition: number
+  readonly revision: number
+  /** Undefined when somebody else than a store has written it. */
+  readonly summary: RecordSummary | undefined
+  /** Milliseconds since the epoch. */
+  readonly time: number
+}
+
+/** Who holds a partition, and until when. */
+export interface MemoryLease {
+  readonly expiresAt: number
+  readonly incarnation: string
+  readonly node: string
+  readonly term: number
+}
+
+export interface MemoryDeadLetter extends StoredEnvelope {
+  readonly code: string
+  readonly reason: string
+}
+
+export interface EmittedEvent {
+  readonly address: Address
+  readonly effectId: string
+  readonly event: EventObject
+}
+
+/**
+ * What a server would keep: the state that the ports in memory share. Several nodes on one namespace behave like
+ * several processes on one NATS. Nothing happens by itself but deliveries, in microtasks; time is the clock's.
+ */
+export class MemoryNamespace {
+  readonly clock: Clock
+  readonly leaseTtlMs: number
+  readonly maxPayloadBytes: number
+  readonly partitions: number
+  readonly deadLetters: MemoryDeadLetter[] = []
+  readonly events: EmittedEvent[] = []
+  readonly leases = new Map<number, MemoryLease>()
+  /** By address. */
+  readonly records = new Map<string, MemoryRecord>()
+  readonly watchers = new Set<(record: MemoryRecord) => void>()
+  readonly #inbox = new Map<number, MemoryPartition>()
+  readonly #replies = new Map<string, (bytes: Uint8Array) => void>()
+  /** When the ids of the deduplication window came, oldest first. */
+  readonly #seen = new Map<string, number>()
+  #inboxSeq = 0
+  #revision = 0
+
+  constructor(options: MemoryNamespaceOptions) {
+    this.clock = options.clock
+    this.leaseTtlMs = options.leaseTtlMs ?? defaults.leaseTtlMs
+    this.maxPayloadBytes = options.maxPayloadBytes ?? defaults.maxPayloadBytes
+    this.partitions = options.partitions ?? defaults.partitions
+  }
+
+  /** Numbers every write of the namespace: records and leases. */
+  nextRevision(): number {
+    this.#revision += 1
+    return this.#revision
+  }
+
+  /** Puts bytes in the place of a record and tells the watchers. */
+  writeRecord(address: Address, data: Uint8Array, summary: RecordSummary | undefined): MemoryRecord {
+    const partition = partitionOf(address, this.partitions)
+    const stored = {
+      address,
+      data,
+      partition,
+      revision: this.nextRevision(),
+      summary,
+      time: this.clock.now(),
+    }
+    this.records.set(formatAddress(address), stored)
+    for (const watcher of this.watchers) watcher(stored)
+    return stored
+  }
+
+  /** The inbox of one partition. */
+  inbox(partition: number): MemoryPartition {
+    let found = this.#inbox.get(partition)
+    if (found === undefined) {
+      found = new MemoryPartition(partition, this)
+      this.#inbox.set(partition, found)
+    }
+    return found
+  }
+
+  /** Puts bytes into the inbox as any publisher can, well-formed or not. Answers their sequence. */
+  deliver(partition: number, data: Uint8Array, replyTo?: string): number {
+    this.#inboxSeq += 1
+    this.inbox(partition).add({ data, replyTo, seq: this.#inboxSeq })
+    return this.#inboxSeq
+  }
+
+  /** True the first time an id comes within the deduplication window. */
+  isNew(id: string): boolean {
+    const now = this.clock.monotonic()
+    for (const [seen, at] of this.#seen) {
+      if (at > now - dedupMs) break
+      this.#seen.delete(seen)
+    }
+    if (this.#seen.has(id)) return false
+    this.#seen.set(id, now)
+    return true
+  }
+
+  /** Refuses what is larger than a message may be. */
+  requireFitting(what: string, data: Uint8Array): void {
+    if (data.length <= this.maxPayloadBytes) return
+    const fields = { limitBytes: this.maxPayloadBytes, sizeBytes: data.length }
+    throw new RuntimeError(
+      'PAYLOAD_TOO_LARGE',
+      `cannot ${what}: it has ${fields.sizeBytes} bytes, and ${fields.limitBytes} is the most`,
+      { fields },
+    )
+  }
+
+  /** Hears what is answered to that subject. Answers how to stop that. */
+  onReply(subject: string, listener: (bytes: Uint8Array) => void): () => void {
+    this.#replies.set(subject, listener)
+    return () => this.#replies.delete(subject)
+  }
+
+  /** Answers whoever listens to that subject, if anyone does. */
+  reply(subject: string, bytes: Uint8Array): void {
+    queueMicrotask(() => this.#replies.get(subject)?.(bytes))
+  }
+}

@@ -1,0 +1,147 @@
+import { RuntimeError } from '../../actors/errors.ts'
+import type { InboxConsumer, InboxListener, InboxMessage } from '../../actors/ports.ts'
+import { decodeEnvelope } from '../codec/envelope.ts'
+import { formatAddress, partitionOf } from '../workflow/address.ts'
+import type { MemoryNamespace } from './namespace.ts'
+
+/** An envelope as it waits in the inbox. */
+export interface StoredEnvelope {
+  readonly data: Uint8Array
+  readonly replyTo: string | undefined
+  readonly seq: number
+}
+
+/** The most envelopes of a partition that are unsettled at a time. */
+const prefetch = 256
+
+/** One partition of the inbox: what is not acknowledged, in order, and the term that is served. */
+export class MemoryPartition {
+  readonly number: number
+  readonly namespace: MemoryNamespace
+  /** By sequence, which is the order they came in. */
+  readonly #waiting = new Map<number, StoredEnvelope>()
+  #latestTerm = 0
+  #consumer: MemoryConsumer | undefined
+
+  constructor(number: number, namespace: MemoryNamespace) {
+    this.number = number
+    this.namespace = namespace
+  }
+
+  add(stored: StoredEnvelope): void {
+    this.#waiting.set(stored.seq, stored)
+    this.#consumer?.pump()
+  }
+
+  /** Envelopes behind that sequence, in order. */
+  *after(seq: number): Generator<StoredEnvelope> {
+    for (const stored of this.#waiting.values()) if (stored.seq > seq) yield stored
+  }
+
+  open(term: number, listener: InboxListener): InboxConsumer {
+    if (term < this.#latestTerm) {
+      throw new RuntimeError(
+        'REVISION_CONFLICT',
+        `term ${term} of partition ${this.number} is over: term ${this.#latestTerm} has begun`,
+        { fields: { partition: this.number, term } },
+      )
+    }
+    this.#latestTerm = term
+    const earlier = this.#consumer
+    this.#consumer = new MemoryConsumer(this, listener)
+    earlier?.supersede(term)
+    this.#consumer.pump()
+    return this.#consumer
+  }
+
+  /** Removes an envelope, if the consumer that asks still is the one served. */
+  remove(seq: number, by: MemoryConsumer): void {
+    if (by === this.#consumer) this.#waiting.delete(seq)
+  }
+}
+
+class MemoryConsumer implements InboxConsumer {
+  readonly #partition: MemoryPartition
+  readonly #listener: InboxListener
+  #isOpen = true
+  #isPumping = false
+  #lastTold = 0
+  #unsettled = 0
+
+  constructor(partition: MemoryPartition, listener: InboxListener) {
+    this.#partition = partition
+    this.#listener = listener
+  }
+
+  close(): Promise<void> {
+    this.#isOpen = false
+    return Promise.resolve()
+  }
+
+  /** Tells the listener of what waits, as far as the prefetch allows: later, as a delivery would come. */
+  pump(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    queueMicrotask(() => {
+      this.#isPumping = false
+      for (const stored of this.#partition.after(this.#lastTold)) {
+        if (!this.#isOpen || this.#unsettled >= prefetch) return
+        this.#lastTold = stored.seq
+        this.#unsettled += 1
+        this.#listener.message(this.#message(stored))
+      }
+    })
+  }
+
+  supersede(term: number): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    const { number } = this.#partition
+    const error = new RuntimeError('REVISION_CONFLICT', `term ${term} of partition ${number} has begun`, {
+      fields: { partition: number, term },
+    })
+    queueMicrotask(() => this.#listener.ended(error))
+  }
+
+  #message(stored: StoredEnvelope): InboxMessage {
+    const { namespace } = this.#partition
+    const { replyTo } = stored
+    let isSettled = false
+    const ack = () => {
+      if (isSettled) return
+      isSettled = true
+      this.#unsettled -= 1
+      this.#partition.remove(stored.seq, this)
+      this.pump()
+    }
+    return {
+      content: this.#read(stored),
+      ack,
+      working: () => {
+        // Nothing is delivered twice within a term here.
+      },
+      reply: bytes => {
+        if (replyTo !== undefined) namespace.reply(replyTo, bytes)
+      },
+      deadLetter: (code, reason) => {
+        namespace.deadLetters.push({ ...stored, code, reason })
+        ack()
+        return Promise.resolve()
+      },
+    }
+  }
+
+  #read({ data, replyTo, seq }: StoredEnvelope): InboxMessage['content'] {
+    const { namespace, number } = this.#partition
+    try {
+      const envelope = decodeEnvelope(data)
+      if (partitionOf(envelope.target, namespace.partitions) === number) return { envelope, seq, replyTo }
+      const target = formatAddress(envelope.target)
+      throw new RuntimeError('ENVELOPE_MALFORMED', `${target} is not of partition ${number}`, {
+        fields: { field: 'target', partition: number, target },
+      })
+    } catch (error) {
+      return { malformed: error as Error, seq }
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import type { EventSink } from '../../actors/ports.ts'
+import type { Address, EventObject } from '../../actors/record.ts'
+import { encodeValue } from '../codec/msgpack.ts'
+import { formatAddress } from '../workflow/address.ts'
+import { headersOf, type NatsConnection } from './connection.ts'
+import type { Namespace } from './provision.ts'
+import { publishOnce } from './publish.ts'
+import { headerText } from './record-headers.ts'
+import { escapeToken } from './subjects.ts'
+
+/**
+ * The stream of emitted events. A message is the event as msgpack; headers say who emitted it and as what, so that
+ * other services can choose without decoding.
+ */
+export class NatsEventSink implements EventSink {
+  readonly #connection: NatsConnection
+  readonly #namespace: Namespace
+
+  constructor(connection: NatsConnection, namespace: Namespace) {
+    this.#connection = connection
+    this.#namespace = namespace
+  }
+
+  async emit(address: Address, effectId: string, event: EventObject): Promise<void> {
+    const subject = this.#namespace.subjects.event(address)
+    const headers = headersOf({
+      'Nats-Msg-Id': `${subject}.${escapeToken(effectId)}`,
+      'Content-Type': 'application/msgpack',
+      'Hf-Effect': headerText(effectId),
+      'Hf-Event': headerText(event.type),
+      'Hf-Instance': headerText(formatAddress(address)),
+    })
+    const message = { data: encodeValue(event), headers, subject }
+    await publishOnce(this.#connection, `emit an event of ${formatAddress(address)}`, message)
+  }
+}

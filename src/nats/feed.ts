@@ -1,0 +1,92 @@
+/**
+ * The messages of one consumer without a gap, or the news that there may be one.
+ *
+ * A consumer counts what it delivers. A message lost on the way (a connection that broke, a client too slow) would
+ * come again only after the acknowledgement wait, behind later ones: order would be lost, and with it envelopes. So
+ * a feed ends at the first doubt, and its owner opens the next one on a consumer that begins where order is certain.
+ */
+import { RuntimeError } from '../../actors/errors.ts'
+import type { ConsumerMessages, JsMsg } from 'nats'
+import type { NatsConnection } from './connection.ts'
+import { translate } from './errors.ts'
+
+/** How long a request for messages stands, and how often the server shows that it still does. */
+const expiresMs = 30_000
+const heartbeatMs = 5_000
+
+export interface FeedListener {
+  /** A message, in the order of the consumer. Must not throw. */
+  message(msg: JsMsg): void
+  /** The feed has ended: nothing more comes from it. */
+  interrupted(error: Error): void
+}
+
+export interface Feed {
+  /** Tells the listener nothing more. */
+  close(): void
+}
+
+/**
+ * Takes the messages of a consumer that has not delivered anything yet.
+ *
+ * @param prefetch how many messages may be on their way or in memory
+ * @throws RuntimeError when the consumer cannot be reached
+ */
+export async function openFeed(
+  connection: NatsConnection,
+  consumer: { readonly name: string; readonly stream: string },
+  prefetch: number,
+  listener: FeedListener,
+): Promise<Feed> {
+  const attempted = {
+    what: `read ${consumer.stream}`,
+    subject: `$JS.API.CONSUMER.MSG.NEXT.${consumer.stream}`,
+  }
+  let messages: ConsumerMessages | undefined
+  let isOpening = true
+  let end: Error | 'closed' | undefined
+  let delivered = 0
+  const finish = (how: Error | 'closed') => {
+    if (end !== undefined) return
+    end = how
+    stopReconnected()
+    stopClosed()
+    messages?.stop()
+    if (how !== 'closed' && !isOpening) listener.interrupted(how)
+  }
+  const stopReconnected = connection.onReconnected(() => finish(lost('the connection broke')))
+  const stopClosed = connection.onClosed(finish)
+  const callback = (msg: JsMsg) => {
+    if (end !== undefined) return
+    delivered += 1
+    if (msg.info.deliverySequence === delivered) listener.message(msg)
+    else finish(lost(`message ${delivered} of ${consumer.name} did not arrive`))
+  }
+  try {
+    const puller = await connection.nc.jetstream().consumers.get(consumer.stream, consumer.name)
+    messages = await puller.consume({
+      // A consumer that is gone is for the owner to judge; after missed heartbeats it is enough to ask again.
+      abort_on_missing_resource: true,
+      bind: true,
+      callback,
+      expires: expiresMs,
+      idle_heartbeat: heartbeatMs,
+      max_messages: prefetch,
+    })
+    void messages.closed().then(error => {
+      finish(error instanceof Error ? translate(error, attempted) : lost('the server ended the request'))
+    })
+    // It ended while it opened: nobody has heard of that yet.
+    if (end !== undefined) messages.stop()
+    if ((end as unknown) instanceof Error) throw end as unknown as Error
+    isOpening = false
+  } catch (error) {
+    finish('closed')
+    throw translate(error, attempted)
+  }
+  return { close: () => finish('closed') }
+}
+
+function lost(reason: string): RuntimeError {
+  return new RuntimeError('STORE_UNAVAILABLE', `messages may have been lost: ${reason}`, { retryable: true })
+}

@@ -1,0 +1,218 @@
+/**
+ * One partition of the inbox during one term.
+ *
+ * ```
+ *              open                 a gap, a reconnection
+ *  (new) ───────────────▶ feeding ───────────────▶ reopening ─┐ NATS does not answer
+ *             later term │   ▲                      │   │  ▲  │
+ *  REVISION_CONFLICT ◀───┘   └──────────────────────┘   │  └──┘
+ *                                                       │ a later term, or our consumer was deleted,
+ *                                                       ▼ or the stream is gone
+ *                                                     ended
+ * ```
+ *
+ * The inbox is a work queue, and on a work queue the server refuses a second consumer for the same subjects: that is
+ * how two terms cannot both be served. A term deletes the consumers of earlier terms, whose acknowledgements and
+ * requests die with them, and makes its own, which begins at the first envelope that is not acknowledged.
+ *
+ * Whenever an envelope may have been lost on its way, the consumer is replaced in the same manner: waiting for
+ * redelivery would put it behind later ones. Every consumer has a name of its own, because an acknowledgement meant
+ * for an earlier one would make a server skip what it has not delivered yet. What the listener holds is not told to
+ * it again, and what it has settled is acknowledged once more: it hears of each envelope once a term, in order.
+ */
+import { AckPolicy, DeliverPolicy, nuid } from 'nats'
+import type { JsMsg } from 'nats'
+import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
+import type { InboxConsumer, InboxListener } from '../../actors/ports.ts'
+import { partitionOf } from '../workflow/address.ts'
+import type { NatsConnection } from './connection.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { apiErrorOf, apiErrors, translate } from './errors.ts'
+import { openFeed, type Feed } from './feed.ts'
+import { NatsInboxMessage, type InboxMessageContext } from './inbox-message.ts'
+import type { Namespace } from './provision.ts'
+import { pause } from './wait.ts'
+
+export interface InboxTermContext {
+  readonly ackWaitMs: number
+  readonly connection: NatsConnection
+  readonly deadLetters: DeadLetters
+  readonly namespace: Namespace
+  readonly prefetch: number
+}
+
+const retryWaitMs = 250
+/** Two owners who open at the same time take turns at being refused: a few rounds settle who is later. */
+const mostRounds = 10
+
+export class InboxTerm implements InboxConsumer {
+  readonly #context: InboxTermContext
+  readonly #partition: number
+  readonly #term: number
+  readonly #listener: InboxListener
+  readonly #messageContext: InboxMessageContext
+  /** Told to the listener and not settled, by sequence. */
+  readonly #held = new Map<number, NatsInboxMessage>()
+  readonly #closing = new AbortController()
+  #highestTold = 0
+  #feed: Feed | undefined
+  /** The consumer that must still be there unless another term has taken over. */
+  #ownConsumer: string | undefined
+  #reopening: Promise<void> | undefined
+
+  constructor(context: InboxTermContext, partition: number, term: number, listener: InboxListener) {
+    this.#context = context
+    this.#partition = partition
+    this.#term = term
+    this.#listener = listener
+    const { partitions, subjects } = context.namespace
+    this.#messageContext = {
+      connection: context.connection,
+      deadLetters: context.deadLetters,
+      subjectOf: address => subjects.envelope(partitionOf(address, partitions), address),
+      settled: seq => this.#held.delete(seq),
+    }
+  }
+
+  /** @throws as `Inbox.open` */
+  async open(): Promise<void> {
+    try {
+      const consumer = await this.#takeOver()
+      const feed = await openFeed(this.#context.connection, consumer, this.#context.prefetch, {
+        message: msg => this.#receive(msg),
+        interrupted: () => {
+          this.#reopening = this.#reopen()
+        },
+      })
+      if (this.#closing.signal.aborted) feed.close()
+      else this.#feed = feed
+    } catch (error) {
+      throw translate(error, {
+        what: `open partition ${this.#partition} of the inbox`,
+        subject: this.#context.namespace.subjects.envelopes(this.#partition),
+      })
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#feed?.close()
+    await this.#reopening
+  }
+
+  #receive(msg: JsMsg): void {
+    const { seq } = msg
+    if (seq > this.#highestTold) {
+      this.#highestTold = seq
+      const message = new NatsInboxMessage(msg, this.#messageContext)
+      this.#held.set(seq, message)
+      this.#listener.message(message)
+      return
+    }
+    const held = this.#held.get(seq)
+    // Settled before: the acknowledgement was lost.
+    if (held === undefined) msg.ack()
+    else if (held.redelivered(msg)) this.#listener.message(held)
+  }
+
+  /** Goes on until there is a feed again, or none can be. Never rejects. */
+  async #reopen(): Promise<void> {
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      try {
+        await this.open()
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        if (!isRuntimeError(error) || !error.retryable) {
+          this.#listener.ended(error as Error)
+          return
+        }
+      }
+      await pause(this.#context.connection.clock, retryWaitMs, signal).catch(() => {
+        // Closed: the loop ends.
+      })
+    }
+  }
+
+  /** Removes the consumers of this and earlier terms, and makes a new one. */
+  async #takeOver(): Promise<{ readonly name: string; readonly stream: string }> {
+    const { connection, namespace } = this.#context
+    const stream = namespace.subjects.inboxStream
+    for (let round = 1; ; round += 1) {
+      await this.#removeConsumers(stream)
+      const name = `p${this.#partition}-${this.#term}-${nuid.next()}`
+      try {
+        await connection.jsm.consumers.add(stream, {
+          ack_policy: AckPolicy.Explicit,
+          ack_wait: this.#context.ackWaitMs * 1e6,
+          deliver_policy: DeliverPolicy.All,
+          durable_name: name,
+          filter_subject: namespace.subjects.envelopes(this.#partition),
+          max_ack_pending: this.#context.prefetch,
+        })
+        this.#ownConsumer = name
+        return { name, stream }
+      } catch (error) {
+        if (apiErrorOf(error) !== apiErrors.consumerNotUnique || round === mostRounds) throw error
+      }
+    }
+  }
+
+  async #removeConsumers(stream: string): Promise<void> {
+    const { connection } = this.#context
+    const found = await consumersOf(connection, stream, this.#partition)
+    const later = found.find(({ term }) => term > this.#term)
+    if (later !== undefined) throw this.#superseded(`term ${later.term} has begun`)
+    const own = this.#ownConsumer
+    if (own !== undefined && !found.some(({ name }) => name === own)) {
+      throw this.#superseded('its consumer was deleted, as the next owner does')
+    }
+    // From here on its absence may be our own doing, even if no answer comes.
+    this.#ownConsumer = undefined
+    await Promise.all(found.map(({ name }) => deleteConsumer(connection, stream, name)))
+  }
+
+  #superseded(reason: string): RuntimeError {
+    return new RuntimeError(
+      'REVISION_CONFLICT',
+      `term ${this.#term} of partition ${this.#partition} is over: ${reason}`,
+      { fields: { partition: this.#partition, term: this.#term } },
+    )
+  }
+}
+
+interface PartitionConsumer {
+  readonly name: string
+  readonly term: number
+}
+
+async function consumersOf(
+  connection: NatsConnection,
+  stream: string,
+  partition: number,
+): Promise<readonly PartitionConsumer[]> {
+  const found: PartitionConsumer[] = []
+  for (let offset = 0; ;) {
+    const page = (await connection.askApi(`$JS.API.CONSUMER.NAMES.${stream}`, { offset })) as ConsumerNames
+    for (const name of page.consumers ?? []) {
+      const [, number, term] = /^p(\d+)-(\d+)-/.exec(name) ?? []
+      if (Number(number) === partition) found.push({ name, term: Number(term) })
+    }
+    offset += page.consumers?.length ?? 0
+    if (offset >= page.total || (page.consumers ?? []).length === 0) return found
+  }
+}
+
+interface ConsumerNames {
+  readonly consumers: readonly string[] | null
+  readonly total: number
+}
+
+async function deleteConsumer(connection: NatsConnection, stream: string, name: string): Promise<void> {
+  try {
+    await connection.jsm.consumers.delete(stream, name)
+  } catch (error) {
+    if (apiErrorOf(error) !== apiErrors.consumerNotFound) throw error
+  }
+}

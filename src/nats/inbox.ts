@@ -1,0 +1,67 @@
+import type { Inbox, InboxConsumer, InboxListener, PublishOptions } from '../../actors/ports.ts'
+import type { Envelope } from '../../actors/envelope.ts'
+import { encodeEnvelope } from '../codec/envelope.ts'
+import { formatAddress, partitionOf } from '../workflow/address.ts'
+import { headersOf, type NatsConnection } from './connection.ts'
+import { DeadLetters } from './dead-letters.ts'
+import type { Publisher } from './group-publisher.ts'
+import { InboxTerm } from './inbox-term.ts'
+import type { Namespace } from './provision.ts'
+import { publishOnce } from './publish.ts'
+import { headerText } from './record-headers.ts'
+import { REPLY_HEADER } from './reply-subject.ts'
+
+export interface NatsInboxOptions {
+  /** After this an unsettled envelope is delivered again within its term, in milliseconds. Default 30 s. */
+  readonly ackWaitMs?: number | undefined
+  /** The most envelopes of a partition that are unsettled at a time. Default 256. */
+  readonly prefetch?: number | undefined
+  /** Stores the envelopes, maybe several together. Default the connection. */
+  readonly publisher?: Publisher | undefined
+}
+
+const defaults = Object.freeze({ ackWaitMs: 30_000, prefetch: 256 })
+
+/** The stream of envelopes. */
+export class NatsInbox implements Inbox {
+  readonly #connection: NatsConnection
+  readonly #namespace: Namespace
+  readonly #deadLetters: DeadLetters
+  readonly #options: { readonly ackWaitMs: number; readonly prefetch: number }
+  readonly #publisher: Publisher
+
+  constructor(connection: NatsConnection, namespace: Namespace, options: NatsInboxOptions = {}) {
+    this.#connection = connection
+    this.#namespace = namespace
+    this.#deadLetters = new DeadLetters(connection, namespace)
+    this.#publisher = options.publisher ?? connection
+    this.#options = {
+      ackWaitMs: options.ackWaitMs ?? defaults.ackWaitMs,
+      prefetch: options.prefetch ?? defaults.prefetch,
+    }
+  }
+
+  async publish(envelope: Envelope, { replyTo, signal }: PublishOptions = {}): Promise<void> {
+    const data = encodeEnvelope(envelope)
+    const { partitions, subjects } = this.#namespace
+    const subject = subjects.envelope(partitionOf(envelope.target, partitions), envelope.target)
+    const headers = headersOf({
+      'Nats-Msg-Id': headerText(envelope.id),
+      ...(replyTo !== undefined && { [REPLY_HEADER]: replyTo }),
+    })
+    const what = `send an envelope to ${formatAddress(envelope.target)}`
+    await publishOnce(this.#connection, what, { data, headers, subject }, signal, this.#publisher)
+  }
+
+  async open(partition: number, term: number, listener: InboxListener): Promise<InboxConsumer> {
+    const context = {
+      ...this.#options,
+      connection: this.#connection,
+      deadLetters: this.#deadLetters,
+      namespace: this.#namespace,
+    }
+    const opened = new InboxTerm(context, partition, term, listener)
+    await opened.open()
+    return opened
+  }
+}

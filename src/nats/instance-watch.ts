@@ -1,0 +1,123 @@
+/**
+ * The commits of one instance, as they happen.
+ *
+ * The bucket republishes every write as a plain message, so that any number of watchers cost no consumer. Such a
+ * message is sent at most once, so three things close the gaps: the record is read after subscribing; it is read
+ * again after every reconnection; and it is read every now and then while nothing arrives. Revisions at or below the
+ * last one told are dropped: only rising ones reach the listener.
+ */
+import type { Msg, Subscription } from 'nats'
+import { isRuntimeError } from '../../actors/errors.ts'
+import type { RecordListener, StoredRecord, TimerHandle } from '../../actors/ports.ts'
+import type { Address } from '../../actors/record.ts'
+import { formatAddress } from '../workflow/address.ts'
+import type { NatsConnection } from './connection.ts'
+import { translate } from './errors.ts'
+import { storedRecord } from './record-entry.ts'
+
+/** How often to look although nothing was heard. */
+const rereadMs = 30_000
+/** How soon to look again when looking failed. */
+const retryMs = 500
+
+export interface InstanceWatchSource {
+  readonly address: Address
+  readonly connection: NatsConnection
+  get(): Promise<StoredRecord | undefined>
+  /** Where commits of this instance are republished. */
+  readonly subject: string
+}
+
+export class InstanceWatch {
+  readonly #source: InstanceWatchSource
+  readonly #listener: RecordListener
+  #subscription: Subscription | undefined
+  #stopReconnected = () => {}
+  #stopClosed = () => {}
+  #timer: TimerHandle | undefined
+  #isOpen = true
+  #lastTold = 0
+  /** Something arrived since the timer was set. */
+  #isFresh = false
+
+  constructor(source: InstanceWatchSource, listener: RecordListener) {
+    this.#source = source
+    this.#listener = listener
+  }
+
+  /** Resolves when the listener has been told of the record there is. */
+  async open(): Promise<void> {
+    const { connection, subject } = this.#source
+    this.#stopClosed = connection.onClosed(error => this.#end(error))
+    try {
+      this.#subscription = connection.nc.subscribe(subject, {
+        callback: (error, msg) => (error === null ? this.#receive(msg) : this.#end(this.#translate(error))),
+      })
+      // The subscription must stand at the server before the record is read. Reading goes the same way after it.
+      this.#tell(await this.#source.get())
+    } catch (error) {
+      this.close()
+      throw this.#translate(error)
+    }
+    this.#stopReconnected = connection.onReconnected(() => void this.#reread())
+    this.#arm(rereadMs)
+  }
+
+  close(): void {
+    this.#isOpen = false
+    this.#timer?.cancel()
+    this.#stopReconnected()
+    this.#stopClosed()
+    this.#subscription?.unsubscribe()
+  }
+
+  #receive(msg: Msg): void {
+    const seq = Number(msg.headers?.get('Nats-Sequence'))
+    if (!(seq > this.#lastTold)) return
+    this.#isFresh = true
+    try {
+      this.#tell(storedRecord({ data: msg.data, headers: msg.headers, seq }, this.#source.address))
+    } catch (error) {
+      this.#end(error as Error)
+    }
+  }
+
+  #tell(stored: StoredRecord | undefined): void {
+    if (!this.#isOpen || stored === undefined || stored.revision <= this.#lastTold) return
+    this.#lastTold = stored.revision
+    this.#listener.record(stored)
+  }
+
+  /** Never rejects: what cannot be read now is read later, and what never can ends the watch. */
+  async #reread(): Promise<void> {
+    this.#timer?.cancel()
+    try {
+      this.#tell(await this.#source.get())
+      this.#arm(rereadMs)
+    } catch (error) {
+      if (isRuntimeError(error) && error.retryable) this.#arm(retryMs)
+      else this.#end(error as Error)
+    }
+  }
+
+  #arm(delayMs: number): void {
+    if (!this.#isOpen) return
+    this.#isFresh = false
+    this.#timer?.cancel()
+    this.#timer = this.#source.connection.clock.setTimer(delayMs, () => {
+      if (this.#isFresh) this.#arm(rereadMs)
+      else void this.#reread()
+    })
+  }
+
+  #end(error: Error): void {
+    if (!this.#isOpen) return
+    this.close()
+    this.#listener.ended(error)
+  }
+
+  #translate(error: unknown): Error {
+    const { address, subject } = this.#source
+    return translate(error, { what: `watch ${formatAddress(address)}`, subject })
+  }
+}

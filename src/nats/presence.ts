@@ -1,0 +1,49 @@
+/**
+ * Keeps two live nodes from running under one name.
+ *
+ * A node answers on a subject made of its name for as long as it is connected. Before it begins it asks there: an
+ * answer means that an older node of the name is alive, and the younger refuses to start. Nobody listening is
+ * something the server says at once, so a restart after a crash loses no time. An older node that is connected but
+ * does not answer is paused or partitioned: it is not waited for, the fences of its leases and records hold.
+ */
+import { RuntimeError } from '../../actors/errors.ts'
+import type { NatsConnection } from './connection.ts'
+import type { Namespace } from './provision.ts'
+
+const askTimeoutMs = 500
+
+/**
+ * Claims the name for this connection; answers how to give it up.
+ *
+ * @throws RuntimeError `NODE_NAME_TAKEN`
+ */
+export async function claimName(
+  connection: NatsConnection,
+  namespace: Namespace,
+  node: { readonly name: string; readonly incarnation: string },
+): Promise<() => void> {
+  const subject = namespace.subjects.presence(node.name)
+  if (await isAnswered(connection, subject)) {
+    throw new RuntimeError(
+      'NODE_NAME_TAKEN',
+      `a node named '${node.name}' is alive in namespace '${namespace.name}': stop it or choose another name`,
+      { fields: { name: node.name, namespace: namespace.name } },
+    )
+  }
+  const subscription = connection.nc.subscribe(subject, {
+    callback: (error, msg) => {
+      if (error === null) msg.respond(new TextEncoder().encode(node.incarnation))
+    },
+  })
+  return () => subscription.unsubscribe()
+}
+
+async function isAnswered(connection: NatsConnection, subject: string): Promise<boolean> {
+  try {
+    await connection.request(subject, undefined, { timeoutMs: askTimeoutMs })
+    return true
+  } catch {
+    // Nobody listens, or whoever listens is not able to answer.
+    return false
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * The headers on the write of a record: a {@link RecordSummary}, for readers that do not decode records.
+ *
+ * Values are any text, so they are written escaped: `%`, control characters and outer white space become `%XX` per
+ * byte of UTF-8. Names of states and events are cut when they are very long; the record has them in full.
+ */
+import type { MsgHdrs } from 'nats'
+import type { RecordSummary } from '../../actors/ports.ts'
+import type { InstanceStatus } from '../../actors/record.ts'
+import { headersOf } from './connection.ts'
+
+/** The most characters of a state or an event that a header shows. */
+export const MAX_SHOWN_CHARACTERS = 256
+
+const names = Object.freeze({
+  commit: 'Hf-Commit',
+  due: 'Hf-Due',
+  event: 'Hf-Event',
+  input: 'Hf-Input',
+  owes: 'Hf-Owes',
+  state: 'Hf-State',
+  status: 'Hf-Status',
+  workflowVersion: 'Hf-Workflow-Version',
+})
+
+const statuses: readonly string[] = ['running', 'done', 'failed'] satisfies InstanceStatus[]
+
+/** The headers of a write, together with the revision it replaces. */
+export function recordHeaders(summary: RecordSummary, expected: number): MsgHdrs {
+  return headersOf({
+    [names.workflowVersion]: String(summary.workflowVersion),
+    [names.status]: summary.status,
+    [names.state]: headerText(shown(summary.state)),
+    [names.event]: headerText(shown(summary.event)),
+    [names.commit]: headerText(summary.commit),
+    [names.input]: headerText(summary.inputDigest),
+    [names.owes]: String(summary.owes),
+    ...(summary.dueAt !== undefined && { [names.due]: String(summary.dueAt) }),
+    'Nats-Expected-Last-Subject-Sequence': String(expected),
+  })
+}
+
+/** The summary of a record from its headers; undefined when they are not ours. */
+export function summaryOf(headers: MsgHdrs): RecordSummary | undefined {
+  // One pass: the library looks through all headers for each one asked for.
+  const values = new Map<string, string>()
+  for (const [name, [value]] of headers) values.set(name, textOf(value ?? ''))
+  const status = values.get(names.status) ?? ''
+  const commit = values.get(names.commit) ?? ''
+  const workflowVersion = Number(values.get(names.workflowVersion))
+  const owes = Number(values.get(names.owes))
+  const dueAt = values.has(names.due) ? Number(values.get(names.due)) : undefined
+  const isOurs =
+    statuses.includes(status) &&
+    commit !== '' &&
+    Number.isSafeInteger(workflowVersion) &&
+    Number.isSafeInteger(owes) &&
+    (dueAt === undefined || Number.isSafeInteger(dueAt))
+  if (!isOurs) return undefined
+  return {
+    workflowVersion,
+    status: status as InstanceStatus,
+    state: values.get(names.state) ?? '',
+    event: values.get(names.event) ?? '',
+    commit,
+    inputDigest: values.get(names.input) ?? '',
+    dueAt,
+    owes,
+  }
+}
+
+/** The id of the commit that wrote the record; empty when the headers are not ours. */
+export function commitOf(headers: MsgHdrs): string {
+  return textOf(headers.get(names.commit))
+}
+
+/** Text as one header value: no line breaks, nothing that a reader would trim. */
+export function headerText(text: string): string {
+  // Most names are plain; this runs with every write.
+  if (/^[!-$&-~](?:[ -$&-~]*[!-$&-~])?$/.test(text)) return text
+  return text.replace(/[%\p{Cc}\u2028\u2029]|^\s+|\s+$/gu, run =>
+    Array.from(Buffer.from(run), byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  )
+}
+
+/** What {@link headerText} was given. */
+export function textOf(value: string): string {
+  if (!value.includes('%')) return value
+  return value.replace(/(?:%[0-9A-F]{2})+/g, run => Buffer.from(run.replaceAll('%', ''), 'hex').toString())
+}
+
+function shown(text: string): string {
+  if (text.length <= MAX_SHOWN_CHARACTERS) return text
+  // Cut between characters, not inside a pair of surrogates.
+  const cut = text.slice(0, MAX_SHOWN_CHARACTERS - 1).replace(/[\uD800-\uDBFF]$/, '')
+  return `${cut}…`
+}

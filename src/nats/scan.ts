@@ -1,0 +1,181 @@
+/**
+ * Reads the newest message of every subject of a stream, once, with a consumer of its own that is deleted after.
+ *
+ * Everything stored when the scan began is seen. The end needs care: while others write, the consumer never says
+ * that nothing is pending, and a message it was about to deliver can be displaced by newer ones of its subject,
+ * which come later. So once as many have come as there were at the beginning, the stream is asked how far it
+ * reaches; whatever was displaced is at or before that.
+ */
+import { AckPolicy, createInbox, DeliverPolicy, NatsError, nuid } from 'nats'
+import type { Msg } from 'nats'
+import { RuntimeError } from '../../actors/errors.ts'
+import { withSignal } from './wait.ts'
+import type { NatsConnection } from './connection.ts'
+import { placeOf, type DeliveryPlace } from './delivery.ts'
+import { translate } from './errors.ts'
+
+const defaultBatchSize = 1_000
+/** So often may the server have something and deliver nothing: each time it has skipped a displaced message. */
+const mostEmptyBatches = 100
+/** An abandoned consumer goes after this. */
+const inactiveThresholdMs = 30_000
+/** How long a request for a batch stands. All of it is there, so waiting means that something was removed or displaced. */
+const pullMs = 1_000
+/** How long the server may be silent within a batch. */
+const silenceMs = 5_000
+
+export interface ScanOptions {
+  /** Messages asked for at once: what a slow reader makes us hold. Default 1000. */
+  readonly batchSize?: number | undefined
+  /** Subjects to read. More than one needs a server from 2.10. */
+  readonly filters: readonly string[]
+  /** Leave the payloads out: a header tells their size. */
+  readonly headersOnly: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ScannedMessage extends DeliveryPlace {
+  readonly msg: Msg
+}
+
+/**
+ * The newest message of every subject, in the order of the stream.
+ *
+ * @throws RuntimeError `STORE_UNAVAILABLE` when something was lost on the way: scan again; the signal's reason
+ */
+export async function* scanStream(
+  connection: NatsConnection,
+  stream: string,
+  options: ScanOptions,
+): AsyncGenerator<ScannedMessage, void, undefined> {
+  const { signal } = options
+  signal?.throwIfAborted()
+  const attempted = { what: `read ${stream}`, subject: options.filters.join(', ') }
+  try {
+    const consumer = await withSignal(createConsumer(connection, stream, options), signal)
+    try {
+      yield* readAll(connection, stream, consumer, options)
+    } finally {
+      // Should this fail, the server removes the consumer by itself after a while.
+      connection.jsm.consumers.delete(stream, consumer.name).catch(() => {})
+    }
+  } catch (error) {
+    throw translate(error, attempted)
+  }
+}
+
+async function createConsumer(
+  connection: NatsConnection,
+  stream: string,
+  options: ScanOptions,
+): Promise<{ readonly name: string; readonly num_pending: number }> {
+  const [first, ...others] = options.filters
+  return connection.jsm.consumers.add(stream, {
+    // With a name of ours and one filter the subject of the request holds both, so that it can be permitted.
+    ...(others.length === 0
+      ? { name: `scan-${nuid.next()}`, filter_subject: first! }
+      : { filter_subjects: [...options.filters] }),
+    ack_policy: AckPolicy.None,
+    deliver_policy: DeliverPolicy.LastPerSubject,
+    headers_only: options.headersOnly,
+    inactive_threshold: inactiveThresholdMs * 1e6,
+    mem_storage: true,
+    num_replicas: 1,
+  })
+}
+
+async function* readAll(
+  connection: NatsConnection,
+  stream: string,
+  consumer: { readonly name: string; readonly num_pending: number },
+  { batchSize = defaultBatchSize, signal }: ScanOptions,
+): AsyncGenerator<ScannedMessage, void, undefined> {
+  let count = 0
+  let pending = consumer.num_pending
+  let lastSeq: number | undefined
+  let emptyBatches = 0
+  while (pending > 0) {
+    const wanted = Math.min(batchSize, pending)
+    const batch = await pullBatch(connection, `${stream}.${consumer.name}`, wanted, signal)
+    emptyBatches = batch.length === 0 ? emptyBatches + 1 : 0
+    if (emptyBatches > mostEmptyBatches) throw lostOnTheWay(stream)
+    for (const msg of batch) {
+      const place = placeOf(msg.reply!)
+      count += 1
+      if (place.deliverySeq !== count) throw lostOnTheWay(stream)
+      yield { ...place, msg }
+      pending = place.pending
+      if (lastSeq !== undefined && place.seq >= lastSeq) return
+    }
+    signal?.throwIfAborted()
+    // A batch also ends early where the server comes upon a message that was displaced: that says nothing about the rest.
+    if (batch.length < wanted) {
+      pending = (await connection.jsm.consumers.info(stream, consumer.name)).num_pending
+    }
+    if (pending > 0 && lastSeq === undefined && count >= consumer.num_pending) {
+      lastSeq = (await connection.jsm.streams.info(stream)).state.last_seq
+    }
+  }
+}
+
+/** Asks for that many messages and answers those there are. */
+function pullBatch(
+  connection: NatsConnection,
+  consumer: string,
+  wanted: number,
+  signal: AbortSignal | undefined,
+): Promise<readonly Msg[]> {
+  const { clock, nc } = connection
+  return new Promise((resolve, reject) => {
+    const batch: Msg[] = []
+    const inbox = createInbox(connection.inboxPrefix)
+    const fail = (error: Error) => {
+      release()
+      reject(error)
+    }
+    const abort = () => fail(signal!.reason as Error)
+    const silent = () => fail(new NatsError('timeout', 'TIMEOUT'))
+    const watchdog = () => clock.setTimer(silenceMs, silent)
+    let timer = watchdog()
+    const complete = () => {
+      release()
+      resolve(batch)
+    }
+    const subscription = nc.subscribe(inbox, {
+      callback: (error, msg) => {
+        if (error !== null) return fail(error)
+        // What comes on the inbox itself is not a message but the server ending the request.
+        if (msg.subject === inbox) {
+          const code = String(msg.headers?.code)
+          return code === '404' || code === '408' ? complete() : fail(new NatsError(code, '503'))
+        }
+        if (batch.push(msg) === wanted) complete()
+        else if (batch.length % 100 === 0) {
+          timer.cancel()
+          timer = watchdog()
+        }
+      },
+    })
+    const stopClosed = connection.onClosed(fail)
+    const release = () => {
+      timer.cancel()
+      stopClosed()
+      subscription.unsubscribe()
+      signal?.removeEventListener('abort', abort)
+    }
+    if (signal?.aborted === true) return abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    const request = JSON.stringify({ batch: wanted, expires: pullMs * 1e6 })
+    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${consumer}`, request, { reply: inbox })
+  })
+}
+
+function lostOnTheWay(stream: string): RuntimeError {
+  return new RuntimeError(
+    'STORE_UNAVAILABLE',
+    `messages of ${stream} were lost on the way while reading it`,
+    {
+      retryable: true,
+    },
+  )
+}

@@ -1,0 +1,97 @@
+import type { RecordSummary, ScannedRecord, Store, StoredRecord } from '../../actors/ports.ts'
+import type { Address, InstanceRecord } from '../../actors/record.ts'
+import { encodeRecord } from '../codec/record.ts'
+import { formatAddress, partitionOf } from '../workflow/address.ts'
+import type { NatsConnection } from './connection.ts'
+import { isRemoved, readEntry } from './entry.ts'
+import { isConflict, translate } from './errors.ts'
+import type { Publisher } from './group-publisher.ts'
+import { requireFitting } from './payload.ts'
+import type { Namespace } from './provision.ts'
+import { storedRecord } from './record-entry.ts'
+import { recordHeaders } from './record-headers.ts'
+import { scanRecords } from './scan-records.ts'
+import { isAtLeast } from './server-version.ts'
+
+/**
+ * Up to this many partitions the server filters a scan; above, it is quicker to read all and filter here: the
+ * server walks the same blocks either way.
+ */
+const mostFilters = 8
+
+/** The records in their bucket. The server refuses a write that is not at the expected revision. */
+export class NatsStore implements Store {
+  readonly #connection: NatsConnection
+  readonly #namespace: Namespace
+  readonly #publisher: Publisher
+
+  /** @param publisher stores the records, maybe several together; default the connection */
+  constructor(connection: NatsConnection, namespace: Namespace, publisher: Publisher = connection) {
+    this.#connection = connection
+    this.#publisher = publisher
+    this.#namespace = namespace
+  }
+
+  async load(address: Address, signal?: AbortSignal): Promise<StoredRecord | undefined> {
+    const subject = this.#subjectOf(address)
+    try {
+      const { recordStream } = this.#namespace.subjects
+      return storedRecord(await readEntry(this.#connection, recordStream, subject, signal), address)
+    } catch (error) {
+      throw translate(error, { what: `load ${formatAddress(address)}`, subject })
+    }
+  }
+
+  async commit(
+    record: InstanceRecord,
+    summary: RecordSummary,
+    expected: number,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const subject = this.#subjectOf(record)
+    const attempted = { what: `commit ${formatAddress(record)}`, subject }
+    const data = encodeRecord(record)
+    const headers = recordHeaders(summary, expected)
+    requireFitting(this.#connection, attempted, data, headers)
+    try {
+      signal?.throwIfAborted()
+      return (await this.#publisher.publish(subject, data, { headers, signal })).seq
+    } catch (error) {
+      const marker = expected === 0 ? await this.#removalMarker(subject, error, signal) : undefined
+      if (marker !== undefined) return this.commit(record, summary, marker, signal)
+      throw translate(error, attempted)
+    }
+  }
+
+  async *scan(
+    partitions: readonly number[],
+    signal?: AbortSignal,
+  ): AsyncGenerator<ScannedRecord, void, undefined> {
+    const { records, allRecords } = this.#namespace.subjects
+    const isSelective =
+      partitions.length === 1 ||
+      (partitions.length <= mostFilters && isAtLeast(this.#connection.serverVersion, [2, 10, 0]))
+    const filters = isSelective ? partitions.map(partition => records(partition)) : [allRecords]
+    if (partitions.length === 0) return
+    const wanted = new Set(partitions)
+    for await (const scanned of scanRecords(this.#connection, this.#namespace, filters, signal)) {
+      if (wanted.has(scanned.partition)) yield scanned
+    }
+  }
+
+  #subjectOf(address: Address): string {
+    return this.#namespace.subjects.record(partitionOf(address, this.#namespace.partitions), address)
+  }
+
+  /** A key that was removed still has a revision: that of its marker, which a new record must follow. */
+  async #removalMarker(subject: string, error: unknown, signal?: AbortSignal): Promise<number | undefined> {
+    if (!isConflict(error)) return undefined
+    try {
+      const entry = await readEntry(this.#connection, this.#namespace.subjects.recordStream, subject, signal)
+      return entry !== undefined && isRemoved(entry.data.length) ? entry.seq : undefined
+    } catch {
+      // The conflict is true whatever the marker says.
+      return undefined
+    }
+  }
+}

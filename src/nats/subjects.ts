@@ -1,0 +1,173 @@
+/**
+ * Where everything of a namespace lives in NATS. Clients in any language follow this table (`ns` the namespace,
+ * `k` the partition, `id` the escaped instance id):
+ *
+ * | what | stream | subject |
+ * | --- | --- | --- |
+ * | records | `KV_hf_<ns>_instances` | `$KV.hf_<ns>_instances.<k>.<workflow>.<id>` |
+ * | records, live | none: republished | `hf.<ns>.snap.<k>.<workflow>.<id>` |
+ * | envelopes | `hf_<ns>_inbox` | `hf.<ns>.in.<k>.<workflow>.<id>` |
+ * | leases | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.partition.<k>` |
+ * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
+ * | emitted events | `hf_<ns>_events` | `hf.<ns>.events.<workflow>.<id>` |
+ * | dead letters | `hf_<ns>_dead` | `hf.<ns>.dead.<code>` |
+ *
+ * Escaping makes any UTF-8 one subject token: A-Z, a-z, 0-9, `_` and `-` stand for themselves, every other byte
+ * is `=` and two upper-case hexadecimal digits. Each text has exactly one escaped form.
+ */
+import { RuntimeError } from '../../actors/errors.ts'
+import type { Address } from '../../actors/record.ts'
+import type { RecordFilter } from '../../actors/ports.ts'
+import { isName, nameForm } from '../workflow/address.ts'
+
+const namespacePattern = /^[A-Za-z0-9_-]{1,32}$/
+
+/** The names of one namespace. */
+export interface Subjects {
+  readonly namespace: string
+  readonly configStream: string
+  readonly deadLetterStream: string
+  readonly eventStream: string
+  readonly inboxStream: string
+  readonly leaseStream: string
+  readonly recordStream: string
+  /** Bound to each stream. */
+  readonly allDeadLetters: string
+  readonly allEnvelopes: string
+  readonly allEvents: string
+  readonly allLeases: string
+  readonly allRecords: string
+  readonly allSettings: string
+  readonly allSnapshots: string
+  readonly deadLetter: (code: string) => string
+  readonly envelope: (partition: number, address: Address) => string
+  /** All envelopes of one partition. */
+  readonly envelopes: (partition: number) => string
+  readonly event: (address: Address) => string
+  readonly lease: (partition: number) => string
+  /** Where a live node of that name answers. */
+  readonly presence: (node: string) => string
+  readonly record: (partition: number, address: Address) => string
+  /** All records of one partition, or those a filter without an id lets through. */
+  readonly records: (of: number | Pick<RecordFilter, 'workflow'>) => string
+  readonly setting: (name: string) => string
+  readonly settingOfWorkflow: (workflow: string) => string
+  readonly snapshot: (partition: number, address: Address) => string
+}
+
+/**
+ * The names of a namespace.
+ *
+ * @throws RuntimeError `OPTIONS_INVALID` when the namespace is not 1 to 32 of A-Z, a-z, 0-9, underscore and hyphen
+ */
+export function subjectsOf(namespace: string): Subjects {
+  checkNamespace(namespace)
+  const records = `$KV.hf_${namespace}_instances`
+  const leases = `$KV.hf_${namespace}_leases`
+  const settings = `$KV.hf_${namespace}_config`
+  const root = `hf.${namespace}`
+  return Object.freeze<Subjects>({
+    namespace,
+    configStream: `KV_hf_${namespace}_config`,
+    deadLetterStream: `hf_${namespace}_dead`,
+    eventStream: `hf_${namespace}_events`,
+    inboxStream: `hf_${namespace}_inbox`,
+    leaseStream: `KV_hf_${namespace}_leases`,
+    recordStream: `KV_hf_${namespace}_instances`,
+    allDeadLetters: `${root}.dead.>`,
+    allEnvelopes: `${root}.in.>`,
+    allEvents: `${root}.events.>`,
+    allLeases: `${leases}.>`,
+    allRecords: `${records}.>`,
+    allSettings: `${settings}.>`,
+    allSnapshots: `${root}.snap.>`,
+    deadLetter: code => `${root}.dead.${escapeToken(code)}`,
+    envelope: (partition, address) => `${root}.in.${keyOf(partition, address)}`,
+    envelopes: partition => `${root}.in.${partition}.>`,
+    event: address => `${root}.events.${addressToken(address)}`,
+    lease: partition => `${leases}.partition.${partition}`,
+    presence: node => `${root}.node.${escapeToken(node)}`,
+    record: (partition, address) => `${records}.${keyOf(partition, address)}`,
+    records: of => {
+      if (typeof of === 'number') return `${records}.${of}.>`
+      return of.workflow === undefined ? `${records}.>` : `${records}.*.${checkName(of.workflow)}.>`
+    },
+    setting: name => `${settings}.${name}`,
+    settingOfWorkflow: workflow => `${settings}.workflow.${checkName(workflow)}`,
+    snapshot: (partition, address) => `${root}.snap.${keyOf(partition, address)}`,
+  })
+}
+
+/**
+ * The key of a record in its bucket, and the tail of every subject that concerns one instance.
+ *
+ * @throws RuntimeError `ID_INVALID`
+ */
+export function keyOf(partition: number, address: Address): string {
+  return `${partition}.${addressToken(address)}`
+}
+
+function addressToken({ workflow, id }: Address): string {
+  return `${checkName(workflow)}.${escapeToken(id)}`
+}
+
+/** Names need no escaping, so a name that is none must not get through. */
+function checkName(name: string): string {
+  if (isName(name)) return name
+  throw new RuntimeError('ID_INVALID', `the name of a workflow is ${nameForm}; got '${name}'`, {
+    fields: { field: 'workflow', value: name },
+  })
+}
+
+/** Reads a key, or any subject that ends in one; undefined when it is none. */
+export function parseKey(
+  subject: string,
+): { readonly address: Address; readonly partition: number } | undefined {
+  const [partitionText = '', workflow = '', token = ''] = subject.split('.').slice(-3)
+  const partition = Number(partitionText)
+  if (!/^\d{1,5}$/.test(partitionText) || !isName(workflow)) return undefined
+  const id = unescapeToken(token)
+  return id === undefined ? undefined : { address: { workflow, id }, partition }
+}
+
+/**
+ * One subject token that stands for `text` and nothing else.
+ *
+ * @throws RuntimeError `ID_INVALID` when the text is empty or has no UTF-8 form
+ */
+export function escapeToken(text: string): string {
+  if (/^[A-Za-z0-9_-]+$/.test(text)) return text
+  if (text === '' || /\p{Surrogate}/u.test(text)) {
+    throw new RuntimeError('ID_INVALID', 'what becomes part of a subject must be well-formed and not empty', {
+      fields: { value: text },
+    })
+  }
+  return text.replace(/[^A-Za-z0-9_-]+/g, run => {
+    let escaped = ''
+    for (const byte of Buffer.from(run)) escaped += `=${byte.toString(16).toUpperCase().padStart(2, '0')}`
+    return escaped
+  })
+}
+
+/** The text a token stands for; undefined when it is not exactly what {@link escapeToken} makes. */
+export function unescapeToken(token: string): string | undefined {
+  if (/^[A-Za-z0-9_-]+$/.test(token)) return token
+  if (!/^(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+$/.test(token)) return undefined
+  const bytes = Buffer.from(
+    token.replace(/=(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    'latin1',
+  )
+  const text = bytes.toString()
+  // Bytes that are not UTF-8, and letters written as bytes, do not come out the way they went in.
+  return escapeToken(text) === token ? text : undefined
+}
+
+function checkNamespace(namespace: unknown): void {
+  if (typeof namespace === 'string' && namespacePattern.test(namespace)) return
+  throw new RuntimeError(
+    'OPTIONS_INVALID',
+    'a namespace must be 1 to 32 of A-Z, a-z, 0-9, underscore and hyphen; ' +
+      `got ${typeof namespace === 'string' ? `'${namespace}'` : typeof namespace}`,
+    { fields: { field: 'namespace', value: namespace } },
+  )
+}

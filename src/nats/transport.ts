@@ -1,0 +1,140 @@
+import type { Clock, EventSink, Inbox, Leases, Snapshots, Store } from '../../actors/ports.ts'
+import { listWorkflows, registerWorkflow, type RegisteredWorkflow } from './config.ts'
+import { connectNats, type ConnectNatsOptions, type NatsConnection } from './connection.ts'
+import { NatsEventSink } from './events.ts'
+import { GroupPublisher, type Publisher } from './group-publisher.ts'
+import { NatsInbox } from './inbox.ts'
+import { NatsLeases } from './leases.ts'
+import { claimName } from './presence.ts'
+import { openNamespace, provision, type Namespace } from './provision.ts'
+import { Replies } from './replies.ts'
+import { NatsSnapshots } from './snapshots.ts'
+import { NatsStore } from './store.ts'
+
+/** How to reach NATS. */
+export interface ConnectionOptions extends Omit<
+  ConnectNatsOptions,
+  'clock' | 'requestTimeoutMs' | 'servers' | 'timeoutMs' | 'name'
+> {
+  /** One URL or several of one cluster. Default `nats://127.0.0.1:4222`. */
+  readonly servers?: string | readonly string[] | undefined
+}
+
+export type { RegisteredWorkflow }
+
+const defaultServer = 'nats://127.0.0.1:4222'
+
+/** The workflows that nodes have registered in a namespace. */
+export interface Directory {
+  registerWorkflow(workflow: RegisteredWorkflow): Promise<void>
+  listWorkflows(): Promise<readonly RegisteredWorkflow[]>
+}
+
+/** What a client needs of NATS, over one connection. */
+export interface ClientTransport {
+  readonly directory: Directory
+  readonly inbox: Inbox
+  readonly partitions: number
+  readonly replies: Replies
+  readonly snapshots: Snapshots
+  /** Sends what has been handed over, then disconnects. Never rejects. */
+  close(): Promise<void>
+}
+
+/** What a node needs of NATS, over one connection. */
+export interface Transport extends ClientTransport {
+  readonly events: EventSink
+  /** How long a lease lasts, as the namespace was created. */
+  readonly leaseTtlMs: number
+  readonly leases: Leases
+  readonly store: Store
+}
+
+export interface NodeTransportOptions {
+  readonly clock: Clock
+  readonly connection: ConnectionOptions
+  readonly leaseTtlMs: number
+  readonly namespace: string
+  readonly node: { readonly name: string; readonly incarnation: string }
+  readonly partitions: number | undefined
+  readonly replicas: number
+}
+
+/**
+ * Connects a node, creating what is missing of its namespace.
+ *
+ * @throws RuntimeError as `connectNats` and `provision`; `NODE_NAME_TAKEN`
+ */
+export async function openTransport(options: NodeTransportOptions): Promise<Transport> {
+  const { clock, connection: how, namespace: name, node, leaseTtlMs, partitions, replicas } = options
+  const connection = await connectNats({
+    ...how,
+    servers: how.servers ?? defaultServer,
+    clock,
+    name: node.name,
+  })
+  try {
+    const namespace = await provision(connection, { namespace: name, leaseTtlMs, partitions, replicas })
+    const giveUpName = await claimName(connection, namespace, node)
+    const publisher = () => (namespace.takesBatches ? new GroupPublisher(connection) : connection)
+    const client = clientTransport(connection, namespace, publisher())
+    return {
+      ...client,
+      leaseTtlMs: namespace.leaseTtlMs,
+      events: new NatsEventSink(connection, namespace),
+      leases: new NatsLeases(connection, namespace, { node: node.name, incarnation: node.incarnation }),
+      store: new NatsStore(connection, namespace, publisher()),
+      close() {
+        giveUpName()
+        return client.close()
+      },
+    }
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+/**
+ * Connects a client to a namespace that a node has created.
+ *
+ * @throws RuntimeError as `connectNats` and `openNamespace`
+ */
+export async function openClientTransport(options: {
+  readonly clock: Clock
+  readonly connection: ConnectionOptions
+  readonly namespace: string
+}): Promise<ClientTransport> {
+  const { clock, connection: how, namespace } = options
+  const connection = await connectNats({
+    ...how,
+    servers: how.servers ?? defaultServer,
+    clock,
+    name: 'holdfast client',
+  })
+  try {
+    return clientTransport(connection, await openNamespace(connection, namespace))
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+function clientTransport(
+  connection: NatsConnection,
+  namespace: Namespace,
+  publisher?: Publisher,
+): ClientTransport {
+  const { subjects } = namespace
+  return {
+    directory: {
+      registerWorkflow: ({ name, version }) => registerWorkflow(connection, subjects, name, { version }),
+      listWorkflows: () => listWorkflows(connection, subjects),
+    },
+    inbox: new NatsInbox(connection, namespace, { publisher }),
+    partitions: namespace.partitions,
+    replies: new Replies(connection),
+    snapshots: new NatsSnapshots(connection, namespace),
+    close: () => connection.close(),
+  }
+}

@@ -1,0 +1,156 @@
+import type { AnyActorLogic } from 'xstate'
+
+import { activitySpecOf, idempotencyKey, type ActivityLog, type ActivitySpec } from '../../actors/activity.ts'
+import type { ActivityReport } from '../../actors/draft.ts'
+import { RuntimeError } from '../../actors/errors.ts'
+import type { Clock } from '../../actors/ports.ts'
+import type { ActivityRecord, ActorPath, Address, EventObject } from '../../actors/record.ts'
+import { runLeaf, type LeafOutcome, type RunningLeaf } from '../../actors/xstate/leaf.ts'
+
+interface Running {
+  readonly incarnation: number
+  readonly leaf: RunningLeaf
+}
+
+export interface ActivityStart {
+  readonly address: Address
+  readonly activity: ActivityRecord
+  /** Undefined when the machine no longer has such an actor: the activity fails at once. */
+  readonly logic: AnyActorLogic | undefined
+  readonly log: ActivityLog
+  report(report: ActivityReport): void
+}
+
+/**
+ * The activities running on this node: leaf logic at work outside its machine.
+ *
+ * Each ends by reporting how it settled, or silently when it is stopped. A stopped activity's signal is
+ * aborted; whatever it still says is dropped here, and once more by the incarnation in the record.
+ */
+export class Activities {
+  readonly #clock: Clock
+  readonly #byInstance = new Map<string, Map<ActorPath, Running>>()
+  #size = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** How many are running. */
+  get size(): number {
+    return this.#size
+  }
+
+  start(start: ActivityStart): void {
+    const { address, activity, logic } = start
+    const key = keyOf(address)
+    this.stop(address, activity.path)
+    const { path, incarnation } = activity
+    const settled = (outcome: LeafOutcome) => {
+      this.#remove(key, path, incarnation)
+      start.report({ type: 'settled', path, incarnation, outcome })
+    }
+    if (logic === undefined) {
+      const message = `the machine of ${key} has no actor '${path}' any more: bring back '${activity.src}'`
+      queueMicrotask(() => settled({ status: 'error', error: new RuntimeError('ACTIVITY_FAILED', message) }))
+      return
+    }
+    const spec = activitySpecOf(logic)
+    const leaf =
+      spec === undefined
+        ? runLeaf(
+            logic,
+            { id: path, input: activity.input, src: activity.src },
+            {
+              settled,
+              event: event => start.report({ type: 'event', path, incarnation, event }),
+              moved: context => start.report({ type: 'moved', path, incarnation, context }),
+            },
+          )
+        : this.#run(spec, start, settled)
+    this.#add(key, path, { incarnation, leaf })
+  }
+
+  /** Hands an event to a running callback; nothing happens when it does not run. */
+  deliver(address: Address, path: ActorPath, event: EventObject): void {
+    this.#byInstance.get(keyOf(address))?.get(path)?.leaf.deliver(event)
+  }
+
+  /** Stops the activity at the path, or that invocation of it only. */
+  stop(address: Address, path: ActorPath, incarnation?: number): void {
+    const key = keyOf(address)
+    const running = this.#byInstance.get(key)?.get(path)
+    if (running === undefined || (incarnation !== undefined && running.incarnation !== incarnation)) return
+    this.#remove(key, path, running.incarnation)
+    running.leaf.stop()
+  }
+
+  /** Stops everything that runs for the instance. */
+  stopAll(address: Address): void {
+    for (const path of this.#byInstance.get(keyOf(address))?.keys() ?? []) this.stop(address, path)
+  }
+
+  /** Runs one attempt of an `activity()`, bounded by its timeout. */
+  #run(spec: ActivitySpec, start: ActivityStart, settled: (outcome: LeafOutcome) => void): RunningLeaf {
+    const { address, activity, log } = start
+    const abort = new AbortController()
+    let live = true
+    const settle = (outcome: LeafOutcome) => {
+      if (!live) return
+      live = false
+      timeout?.cancel()
+      settled(outcome)
+    }
+    const limitMs = spec.attemptTimeoutMs
+    const timeout =
+      limitMs === undefined
+        ? undefined
+        : this.#clock.setTimer(limitMs, () => {
+            const message = `attempt ${activity.attempt} of activity '${spec.name}' took longer than ${limitMs} ms`
+            const error = new RuntimeError('ACTIVITY_TIMEOUT', message, { retryable: true })
+            settle({ status: 'error', error })
+            abort.abort(error)
+          })
+    const context = {
+      input: activity.input,
+      signal: abort.signal,
+      attempt: activity.attempt,
+      idempotencyKey: idempotencyKey(address, activity),
+      log,
+    }
+    // Both ends are handled: an activity that throws before its first await rejects here too.
+    void Promise.resolve(context)
+      .then(given => spec.run(given))
+      .then(
+        output => settle({ status: 'done', output }),
+        (error: unknown) => settle({ status: 'error', error }),
+      )
+    return {
+      deliver() {},
+      stop() {
+        live = false
+        timeout?.cancel()
+        abort.abort(new RuntimeError('ABORTED', `activity '${spec.name}' is no longer wanted`))
+      },
+    }
+  }
+
+  #add(key: string, path: ActorPath, running: Running): void {
+    const ofInstance = this.#byInstance.get(key)
+    if (ofInstance === undefined) this.#byInstance.set(key, new Map([[path, running]]))
+    else ofInstance.set(path, running)
+    this.#size++
+  }
+
+  #remove(key: string, path: ActorPath, incarnation: number): void {
+    const ofInstance = this.#byInstance.get(key)
+    if (ofInstance?.get(path)?.incarnation !== incarnation) return
+    ofInstance.delete(path)
+    if (ofInstance.size === 0) this.#byInstance.delete(key)
+    this.#size--
+  }
+}
+
+function keyOf(address: Address): string {
+  return `${address.workflow}/${address.id}`
+}

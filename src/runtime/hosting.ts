@@ -1,0 +1,196 @@
+import type { AnyActorLogic } from 'xstate'
+
+import type { Draft } from '../../actors/draft.ts'
+import type { Effect } from '../../actors/effect.ts'
+import type { Delivery, Outcome } from '../../actors/envelope.ts'
+import { isRuntimeError, type RuntimeError } from '../../actors/errors.ts'
+import { Instance, type InstanceHost, type Verdict } from '../../actors/instance.ts'
+import type { PreparedWorkflow } from '../../actors/machine.ts'
+import type { Clock, EventSink, InboxMessage, RecordSummary } from '../../actors/ports.ts'
+import type { Address, InstanceRecord } from '../../actors/record.ts'
+import type { Activities } from './activities.ts'
+import type { Committer } from './committer.ts'
+import type { Log } from './log.ts'
+
+/** A delivery with the message it came in. */
+export interface Received extends Delivery {
+  readonly message: InboxMessage
+}
+
+/** What hosting an instance takes: the node's own things, and the partition it belongs to. */
+export interface HostingContext {
+  readonly activities: Activities
+  readonly clock: Clock
+  readonly committer: Committer
+  readonly events: EventSink
+  readonly log: Log
+  nextCommitId(): string
+  /** Whether the lease of the partition may be relied on right now. */
+  readonly isTrusted: () => boolean
+  wakeAt(address: Address, dueAt: number | undefined): void
+  /** The envelope has been dealt with, and how. */
+  settled(delivery: Received, outcome: Outcome): void
+  rested(hosting: Hosting): void
+  /** The instance is out of memory; with an error when it could not go on. */
+  ended(hosting: Hosting, error?: Error): void
+}
+
+/** How long to wait before an emitted event that could not be delivered is tried again. */
+const emitRetryMs = 500
+
+/**
+ * One instance in the memory of this node, and its hands: does what the instance asks for, and tells it what came
+ * of it. After `ended` nothing reaches the instance any more.
+ */
+export class Hosting implements InstanceHost<Received> {
+  readonly address: Address
+  readonly instance: Instance<Received>
+  readonly #context: HostingContext
+  readonly #log: Log
+  /** Monotonic milliseconds of the last turn. */
+  restedAt = 0
+  /** Settles, never rejects, once the record has been read or cannot be. */
+  loading: Promise<void> = Promise.resolve()
+  #isEnded = false
+
+  constructor(address: Address, workflow: PreparedWorkflow, context: HostingContext) {
+    this.address = address
+    this.#context = context
+    this.#log = context.log.child({ workflow: address.workflow, instance: address.id })
+    this.instance = new Instance(address, workflow, this)
+    this.instance.begin()
+  }
+
+  load(): void {
+    const { committer, isTrusted } = this.#context
+    this.loading = committer.load(this.address, isTrusted).then(
+      stored => this.instance.loaded(stored),
+      (error: RuntimeError) => {
+        if (error.code === 'REVISION_CONFLICT') this.instance.abandon(error)
+        else this.instance.loadFailed(error)
+      },
+    )
+  }
+
+  commit(record: InstanceRecord, summary: RecordSummary, expected: number): void {
+    const { committer, isTrusted } = this.#context
+    void committer.commit(record, summary, expected, isTrusted).then(
+      revision => {
+        this.#log.debug({ revision, event: summary.event, state: summary.state }, 'committed')
+        this.instance.committed(revision)
+      },
+      (error: RuntimeError) => {
+        if (error.code === 'REVISION_CONFLICT') {
+          this.#log.warn({ err: error }, 'another write came first')
+          this.instance.conflicted(error, isTrusted())
+        } else {
+          this.#log.error({ err: error }, 'the record cannot be stored')
+          this.instance.refused(error)
+        }
+      },
+    )
+  }
+
+  perform(effects: readonly Effect[], draft: Draft): void {
+    for (const effect of effects) this.#performOne(effect, draft)
+  }
+
+  settle(delivery: Received, verdict: Verdict): void {
+    this.#context.settled(delivery, outcomeOf(verdict))
+  }
+
+  wakeAt(dueAt: number | undefined): void {
+    this.#context.wakeAt(this.address, dueAt)
+  }
+
+  abandonActivities(): void {
+    this.#context.activities.stopAll(this.address)
+  }
+
+  nextCommitId(): string {
+    return this.#context.nextCommitId()
+  }
+
+  now(): number {
+    return this.#context.clock.now()
+  }
+
+  rested(): void {
+    this.restedAt = this.#context.clock.monotonic()
+    this.#context.rested(this)
+  }
+
+  ended(error?: Error): void {
+    this.#isEnded = true
+    this.#context.ended(this, error)
+  }
+
+  #performOne(effect: Effect, draft: Draft): void {
+    const { activities } = this.#context
+    switch (effect.type) {
+      case 'startActivity': {
+        const { activity } = effect
+        const { path, src, attempt } = activity
+        activities.start({
+          address: this.address,
+          activity,
+          logic: draft.logicOf(path) as AnyActorLogic | undefined,
+          log: this.#log.child({ activity: src, attempt }),
+          report: report => {
+            if (!this.#isEnded) this.instance.report(report)
+          },
+        })
+        return
+      }
+      case 'stopActivity':
+        activities.stop(this.address, effect.path, effect.incarnation)
+        return
+      case 'deliver':
+        activities.deliver(this.address, effect.path, effect.event)
+        return
+      case 'emit':
+        void this.#emit(effect)
+        return
+      case 'action':
+        void this.#act(effect)
+        return
+      case 'log':
+        this.#log.info({ actor: effect.owner, values: effect.values }, 'logged by the machine')
+    }
+  }
+
+  /** Never rejects: an event is tried until it is stored, by this node or, after it, by the next owner. */
+  async #emit(effect: Extract<Effect, { type: 'emit' }>): Promise<void> {
+    const { events, clock } = this.#context
+    while (!this.#isEnded) {
+      try {
+        await events.emit(this.address, effect.effectId, effect.event)
+        break
+      } catch (error) {
+        this.#log.warn({ err: error, event: effect.event.type }, 'an emitted event could not be delivered')
+        if (!isRuntimeError(error) || !error.retryable) break
+        await new Promise<void>(resolve => {
+          clock.setTimer(emitRetryMs, resolve)
+        })
+      }
+    }
+    if (!this.#isEnded) this.instance.delivered(effect.effectId)
+  }
+
+  /** Never rejects: an action that throws has had its chance, as in a live actor system. */
+  async #act(effect: Extract<Effect, { type: 'action' }>): Promise<void> {
+    try {
+      await effect.run()
+    } catch (error) {
+      this.#log.error({ err: error, action: effect.name }, 'an action failed')
+    }
+    if (!this.#isEnded) this.instance.delivered(effect.effectId)
+  }
+}
+
+/** To its sender, an envelope applied before is as good as one applied now. */
+function outcomeOf(verdict: Verdict): Outcome {
+  if (verdict.type === 'rejected') return verdict
+  const { type, revision, snapshot } = verdict
+  return { type: type === 'ignored' ? 'ignored' : 'accepted', revision, snapshot }
+}

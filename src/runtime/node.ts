@@ -1,0 +1,319 @@
+/**
+ * A node: the composition root. It connects, takes partitions and runs the instances in them.
+ *
+ * Everything above the ports lives here for as long as the process does; everything about instances can be
+ * thrown away at any time. The supervisors in `actors/supervisors` decide when a partition is taken, opened,
+ * drained and given back; this file does it for them.
+ */
+import { createActor, fromCallback, fromPromise, toPromise, waitFor, type ActorRefFrom } from 'xstate'
+
+import { isRuntimeError } from '../../actors/errors.ts'
+import type { Clock, InboxConsumer, Lease } from '../../actors/ports.ts'
+import type { Address } from '../../actors/record.ts'
+import { nodeSupervisor, partitionsOf } from '../../actors/supervisors/node.ts'
+import {
+  partitionSupervisor,
+  type PartitionEvent,
+  type PartitionWork,
+} from '../../actors/supervisors/partition.ts'
+import { Client } from '../client/client.ts'
+import { createIds } from '../client/ids.ts'
+import { openTransport, type Transport } from '../nats/transport.ts'
+import { formatAddress, parseAddress, partitionOf } from '../workflow/address.ts'
+import { Activities } from './activities.ts'
+import { systemClock } from '../clock.ts'
+import { Committer } from './committer.ts'
+import { hostWorkflow, type HostedWorkflow } from './hosted-workflow.ts'
+import { rootLog, type Log } from './log.ts'
+import { resolveNodeOptions, type NodeOptions, type ResolvedNodeOptions } from './options.ts'
+import { Partition } from './partition.ts'
+import { Recovery } from './recovery.ts'
+import { Wakeups } from './wakeups.ts'
+
+/** A partition being served. */
+interface Serving {
+  readonly partition: Partition
+  /** Undefined until the inbox is open. */
+  consumer: InboxConsumer | undefined
+}
+
+/** What a node says about itself. */
+export interface NodeStatus {
+  readonly name: string
+  readonly namespace: string
+  readonly partitions: { readonly serving: number; readonly total: number }
+  /** Instances in memory. */
+  readonly resident: number
+  /** Activities running. */
+  readonly activities: number
+}
+
+/**
+ * Starts a node. Resolved once it has asked for every partition and serves those that were free.
+ *
+ * @throws RuntimeError `OPTIONS_INVALID`; `CONNECTION_FAILED`, `JETSTREAM_DISABLED`, `PERMISSION_DENIED`,
+ * `SERVER_UNSUPPORTED`; `PARTITION_COUNT_MISMATCH`; `NODE_NAME_TAKEN` when another node of that name is alive
+ */
+export async function createNode(options: NodeOptions): Promise<Node> {
+  const nextId = createIds()
+  const resolved = resolveNodeOptions(options, nextId().slice(0, 6))
+  const log = rootLog(resolved.log).child({ node: resolved.name })
+  const transport = await openTransport({
+    clock: systemClock,
+    connection: resolved.connection,
+    leaseTtlMs: resolved.leaseTtlMs,
+    namespace: resolved.namespace,
+    node: { name: resolved.name, incarnation: nextId() },
+    partitions: resolved.partitions,
+    replicas: resolved.replicas,
+  })
+  try {
+    for (const workflow of resolved.workflows) await transport.directory.registerWorkflow(workflow)
+    const node = new Node(resolved, transport, log)
+    await node.started()
+    return node
+  } catch (error) {
+    await transport.close()
+    throw error
+  }
+}
+
+/** A running node. */
+export class Node implements AsyncDisposable {
+  /** Reads and writes through this node's connection. */
+  readonly client: Client
+  readonly name: string
+  readonly #options: ResolvedNodeOptions
+  readonly #transport: Transport
+  readonly #log: Log
+  readonly #clock: Clock = systemClock
+  readonly #workflows: ReadonlyMap<string, HostedWorkflow>
+  readonly #activities = new Activities(systemClock)
+  readonly #committer: Committer
+  readonly #recovery: Recovery
+  readonly #wakeups: Wakeups
+  readonly #supervisor: ActorRefFrom<typeof nodeSupervisor>
+  readonly #leases = new Map<number, Lease>()
+  readonly #serving = new Map<number, Serving>()
+  readonly #nextCommitId = createIds()
+  #passivation: { cancel(): void } | undefined
+  #stopping: Promise<void> | undefined
+
+  /** Use {@link createNode}. */
+  constructor(options: ResolvedNodeOptions, transport: Transport, log: Log) {
+    const { store } = transport
+    this.name = options.name
+    this.#options = options
+    this.#transport = transport
+    this.#log = log
+    this.#workflows = new Map(options.workflows.map(workflow => [workflow.name, hostWorkflow(workflow)]))
+    this.#committer = new Committer(store, this.#clock)
+    this.#recovery = new Recovery(store, this.#clock, log)
+    this.#wakeups = new Wakeups(this.#clock, key => this.#wake(key))
+    this.client = new Client({ ...transport, clock: this.#clock, nextId: createIds(), close: async () => {} })
+    this.#supervisor = createActor(nodeSupervisor.provide({ actors: { partition: this.#provideWork() } }), {
+      input: { partitions: transport.partitions, retryAfterMs: transport.leaseTtlMs / 3 },
+    })
+    this.#supervisor.start()
+    this.#passivateLater()
+  }
+
+  /** Resolved once every partition is served, or held by another node, or has failed for the first time. */
+  async started(): Promise<void> {
+    const partitions = partitionsOf(this.#supervisor)
+    await Promise.all(partitions.map(partition => waitFor(partition, state => state.hasTag('settled'))))
+    this.#log.info({ ...this.status().partitions }, 'serving')
+  }
+
+  status(): NodeStatus {
+    let resident = 0
+    for (const { partition } of this.#serving.values()) resident += partition.resident
+    return {
+      name: this.name,
+      namespace: this.#options.namespace,
+      partitions: { serving: this.#serving.size, total: this.#transport.partitions },
+      resident,
+      activities: this.#activities.size,
+    }
+  }
+
+  /**
+   * Stops taking envelopes, finishes the turns under way within `drainTimeout`, gives the partitions back and
+   * closes the connection. Running activities are aborted; the next owner runs them again. Idempotent.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #stop(): Promise<void> {
+    this.#log.info({}, 'stopping')
+    this.#passivation?.cancel()
+    const stopped = toPromise(this.#supervisor)
+    this.#supervisor.send({ type: 'stop' })
+    await stopped
+    this.#wakeups.stop()
+    await this.#recovery.stop()
+    await this.#transport.close()
+    this.#log.info({}, 'stopped')
+  }
+
+  #provideWork(): typeof partitionSupervisor {
+    return partitionSupervisor.provide({
+      actors: {
+        acquire: fromPromise<Lease | undefined, { readonly partition: number }>(({ input }) =>
+          this.#acquire(input.partition),
+        ),
+        renew: fromCallback<PartitionEvent, PartitionWork>(({ input, sendBack }) =>
+          this.#renew(input.lease, () => sendBack({ type: 'leaseLost' })),
+        ),
+        open: fromPromise<void, PartitionWork>(({ input, self }) => {
+          const supervisor = self._parent as ActorRefFrom<typeof partitionSupervisor>
+          return this.#open(input, error => supervisor.send({ type: 'failed', error }))
+        }),
+        drain: fromPromise<void, PartitionWork>(({ input }) => this.#drain(input)),
+        forget: fromPromise<void, PartitionWork>(({ input }) => this.#forget(input.partition)),
+      },
+    })
+  }
+
+  async #acquire(partition: number): Promise<Lease | undefined> {
+    try {
+      const lease = await this.#transport.leases.acquire(partition)
+      if (lease !== undefined) this.#leases.set(partition, lease)
+      return lease
+    } catch (error) {
+      this.#log.warn({ err: error, partition }, 'a lease could not be asked for')
+      throw error
+    }
+  }
+
+  /** Renews the lease three times within its life, until stopped. */
+  #renew(first: Lease, onLost: () => void): () => void {
+    const intervalMs = this.#transport.leaseTtlMs / 3
+    let isStopped = false
+    const schedule = (delayMs: number) => this.#clock.setTimer(delayMs, () => void renew())
+    let timer = schedule(intervalMs)
+    const lose = (error: unknown) => {
+      this.#log.error({ err: error, partition: first.partition }, 'a lease is lost')
+      onLost()
+    }
+    const renew = async () => {
+      const lease = this.#leases.get(first.partition) ?? first
+      try {
+        const renewed = await this.#transport.leases.renew(lease)
+        if (isStopped) return
+        this.#leases.set(first.partition, renewed)
+        timer = schedule(intervalMs)
+      } catch (error) {
+        if (isStopped) return
+        const isHeld = !isRuntimeError(error, 'REVISION_CONFLICT') && this.#isTrusted(first.partition)
+        if (isHeld) timer = schedule(intervalMs / 10)
+        else lose(error)
+      }
+    }
+    return () => {
+      isStopped = true
+      timer.cancel()
+    }
+  }
+
+  async #open(work: PartitionWork, onFailed: (error: Error) => void): Promise<void> {
+    const { partition: number, lease } = work
+    const log = this.#log.child({ partition: number })
+    const partition = new Partition({
+      number,
+      activities: this.#activities,
+      clock: this.#clock,
+      committer: this.#committer,
+      events: this.#transport.events,
+      log,
+      workflows: this.#workflows,
+      nextCommitId: this.#nextCommitId,
+      isTrusted: () => this.#isTrusted(number),
+      wakeAt: (address, dueAt) => this.#wakeups.set(formatAddress(address), dueAt),
+      failed: error => {
+        log.error({ err: error }, 'the partition must be opened anew')
+        onFailed(error)
+      },
+    })
+    const serving: Serving = { partition, consumer: undefined }
+    this.#serving.set(number, serving)
+    try {
+      serving.consumer = await this.#transport.inbox.open(number, lease.term, partition)
+    } catch (error) {
+      log.error({ err: error }, 'the inbox of the partition could not be opened')
+      throw error
+    }
+    // The lease may have been lost while the inbox opened.
+    if (this.#serving.get(number) !== serving) {
+      await closeQuietly(serving.consumer)
+      return
+    }
+    this.#recovery.request(number, partition)
+    log.debug({ term: lease.term }, 'partition opened')
+  }
+
+  async #drain(work: PartitionWork): Promise<void> {
+    const deadline = new AbortController()
+    const timer = this.#clock.setTimer(this.#options.drainTimeoutMs, () => deadline.abort())
+    const serving = this.#serving.get(work.partition)
+    await closeQuietly(serving?.consumer)
+    await serving?.partition.drain(deadline.signal)
+    timer.cancel()
+    this.#drop(work.partition)
+    const lease = this.#leases.get(work.partition) ?? work.lease
+    this.#leases.delete(work.partition)
+    try {
+      await this.#transport.leases.release(lease)
+    } catch (error) {
+      this.#log.warn({ err: error, partition: work.partition }, 'a lease could not be given back')
+    }
+  }
+
+  async #forget(partition: number): Promise<void> {
+    this.#leases.delete(partition)
+    const serving = this.#serving.get(partition)
+    serving?.partition.abandon()
+    this.#drop(partition)
+    await closeQuietly(serving?.consumer)
+  }
+
+  #drop(partition: number): void {
+    this.#serving.delete(partition)
+    this.#recovery.cancel(partition)
+    this.#wakeups.clear(key => this.#partitionOf(parseAddress(key)) === partition)
+  }
+
+  #wake(key: string): void {
+    const address = parseAddress(key)
+    this.#serving.get(this.#partitionOf(address))?.partition.wake(address)
+  }
+
+  #isTrusted(partition: number): boolean {
+    const lease = this.#leases.get(partition)
+    return lease !== undefined && this.#clock.monotonic() < lease.trustedUntil
+  }
+
+  #partitionOf(address: Address): number {
+    return partitionOf(address, this.#transport.partitions)
+  }
+
+  #passivateLater(): void {
+    const afterMs = this.#options.passivateAfterMs
+    this.#passivation = this.#clock.setTimer(afterMs / 2, () => {
+      const restedBefore = this.#clock.monotonic() - afterMs
+      for (const { partition } of this.#serving.values()) partition.passivate(restedBefore)
+      this.#passivateLater()
+    })
+  }
+}
+
+/** What cannot be closed is gone already, and the next owner deletes it. */
+async function closeQuietly(consumer: InboxConsumer | undefined): Promise<void> {
+  await consumer?.close().catch(() => {})
+}

@@ -1,0 +1,103 @@
+/**
+ * Finds what the partitions taken over owe: running activities, undelivered effects, timers.
+ *
+ * Reading all headers costs about the same for one partition as for all of them (the server walks its blocks), so
+ * the partitions taken at the same time share one scan. Records that owe work are loaded a bounded number at a
+ * time: a restart with 100,000 busy instances must not stampede. A scan that fails is begun again.
+ */
+import type { Clock, ScannedRecord, Store } from '../../actors/ports.ts'
+import type { Log } from './log.ts'
+
+/** What takes up the records found. */
+export interface Recoverer {
+  recover(scanned: ScannedRecord): Promise<void>
+}
+
+/** How long to gather partitions before a scan begins. */
+const gatherMs = 20
+const retryMs = 500
+/** Records being loaded at the same time. */
+const permits = 64
+
+export class Recovery {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #waiting = new Map<number, Recoverer>()
+  readonly #stop = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(store: Store, clock: Clock, log: Log) {
+    this.#store = store
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** Looks through the records of a partition soon; a later request for the same partition replaces it. */
+  request(partition: number, recoverer: Recoverer): void {
+    this.#waiting.set(partition, recoverer)
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  /** The partition is no longer of interest. */
+  cancel(partition: number): void {
+    this.#waiting.delete(partition)
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    await this.#pause(gatherMs)
+    while (this.#waiting.size > 0 && !this.#stop.signal.aborted) {
+      const round = new Map(this.#waiting)
+      try {
+        await this.#scan(round)
+        for (const [partition, recoverer] of round) {
+          if (this.#waiting.get(partition) === recoverer) this.#waiting.delete(partition)
+        }
+      } catch (error) {
+        if (this.#stop.signal.aborted) return
+        this.#log.warn({ err: error }, 'a recovery scan failed and is begun again')
+        await this.#pause(retryMs)
+      }
+    }
+  }
+
+  async #scan(round: ReadonlyMap<number, Recoverer>): Promise<void> {
+    const startedAt = this.#clock.monotonic()
+    const loading = new Set<Promise<void>>()
+    let records = 0
+    for await (const scanned of this.#store.scan([...round.keys()], this.#stop.signal)) {
+      records++
+      const { owes, dueAt } = scanned.summary
+      if (owes === 0 && dueAt === undefined) continue
+      const recovered = round.get(scanned.partition)?.recover(scanned)
+      if (recovered === undefined) continue
+      const tracked = recovered.finally(() => loading.delete(tracked))
+      loading.add(tracked)
+      if (loading.size >= permits) await Promise.race(loading)
+    }
+    await Promise.all(loading)
+    const ms = Math.round(this.#clock.monotonic() - startedAt)
+    this.#log.info({ partitions: round.size, records, ms }, 'recovered')
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const { signal } = this.#stop
+      const done = () => {
+        timer.cancel()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = this.#clock.setTimer(delayMs, done)
+      if (signal.aborted) done()
+      else signal.addEventListener('abort', done)
+    })
+  }
+}

@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest'
+import type { NatsConnection } from '../../src/nats/connection.ts'
+import { registerWorkflow } from '../../src/nats/config.ts'
+import { NatsEventSink } from '../../src/nats/events.ts'
+import { NatsInbox } from '../../src/nats/inbox.ts'
+import { NatsLeases } from '../../src/nats/leases.ts'
+import { openNamespace, provision } from '../../src/nats/provision.ts'
+import { Replies } from '../../src/nats/replies.ts'
+import { NatsSnapshots } from '../../src/nats/snapshots.ts'
+import { NatsStore } from '../../src/nats/store.ts'
+import { testConnection } from '../contract/fixtures.ts'
+import { HeardMessages, HeardRecords } from '../contract/heard.ts'
+import { addressIn, numbered, sampleEnvelope, sampleRecord, sampleSummary } from '../contract/samples.ts'
+import { serverWithUsers, urlOf, type Permissions } from './accounts.ts'
+
+/** All that a client of namespace `prod` needs: it sends, waits for answers, reads and watches instances. */
+const clientPermissions: Permissions = {
+  publish: {
+    allow: [
+      'hf.prod.in.>',
+      '$JS.API.DIRECT.GET.KV_hf_prod_config.>',
+      '$JS.API.DIRECT.GET.KV_hf_prod_instances.>',
+    ],
+  },
+  subscribe: { allow: ['_INBOX.>', 'hf.prod.snap.>'] },
+}
+
+/** What listing, and watching many instances, needs besides. */
+const listPermissions = [
+  '$JS.API.STREAM.INFO.KV_hf_prod_instances',
+  '$JS.API.CONSUMER.*.KV_hf_prod_instances.>',
+  '$JS.API.CONSUMER.MSG.NEXT.KV_hf_prod_instances.>',
+]
+
+/** All that a node of namespace `prod` needs once the namespace exists. */
+const nodePermissions: Permissions = {
+  publish: {
+    allow: [
+      'hf.prod.>',
+      '_INBOX.>',
+      '$KV.hf_prod_instances.>',
+      '$KV.hf_prod_leases.>',
+      '$KV.hf_prod_config.>',
+      '$JS.ACK.hf_prod_inbox.>',
+      ...[
+        'KV_hf_prod_config',
+        'KV_hf_prod_instances',
+        'KV_hf_prod_leases',
+        'hf_prod_inbox',
+        'hf_prod_events',
+        'hf_prod_dead',
+      ].flatMap(stream => [`$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.MSG.GET.${stream}`]),
+      ...['KV_hf_prod_instances', 'hf_prod_inbox'].flatMap(stream => [
+        `$JS.API.CONSUMER.CREATE.${stream}`,
+        `$JS.API.CONSUMER.NAMES.${stream}`,
+        `$JS.API.CONSUMER.*.${stream}.>`,
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.>`,
+      ]),
+    ],
+  },
+  subscribe: { allow: ['_INBOX.>'] },
+}
+
+interface Limited {
+  readonly admin: NatsConnection
+  readonly limited: NatsConnection
+}
+
+/** A server with namespace `prod`, and connections of a user who may do everything and of one who may not. */
+async function limitedTo(permissions: Permissions): Promise<Limited> {
+  const server = await serverWithUsers(permissions)
+  const admin = await testConnection(urlOf(server, 'admin'))
+  await provision(admin, { namespace: 'prod' })
+  return { admin, limited: await testConnection(urlOf(server, 'limited')) }
+}
+
+const address = { workflow: 'order', id: 'o-1' }
+
+describe('permissions', () => {
+  it('of a client suffice to send, to wait for the answer, to read and to watch', async () => {
+    const { admin, limited } = await limitedTo(clientPermissions)
+    const namespace = await openNamespace(limited, 'prod')
+    const snapshots = new NatsSnapshots(limited, namespace)
+    const replies = new Replies(limited)
+    const [heard, owner] = [new HeardRecords(), new HeardMessages()]
+    await new NatsInbox(admin, namespace).open(3, 1, owner)
+    await snapshots.watch(address, heard)
+
+    const { answer, subject } = replies.expect()
+    const envelope = sampleEnvelope(addressIn(3, namespace.partitions))
+    await new NatsInbox(limited, namespace).publish(envelope, { replyTo: subject })
+    await owner.count(1)
+    owner.messages[0]!.reply(Uint8Array.of(7))
+    await new NatsStore(admin, namespace).commit(numbered(address, 1), sampleSummary(), 0)
+    await heard.count(1)
+
+    expect([...(await answer)]).toEqual([7])
+    expect(await snapshots.get(address)).toMatchObject({ record: { counter: 1 } })
+  })
+
+  it('of a client who also lists suffice to list and to watch many', async () => {
+    const { admin, limited } = await limitedTo({
+      ...clientPermissions,
+      publish: { allow: [...(clientPermissions.publish as { allow: string[] }).allow, ...listPermissions] },
+    })
+    const namespace = await openNamespace(limited, 'prod')
+    const snapshots = new NatsSnapshots(limited, namespace)
+    const heard = new HeardRecords()
+    await new NatsStore(admin, namespace).commit(numbered(address, 1), sampleSummary(), 0)
+
+    await snapshots.watch({ workflow: 'order' }, heard)
+    await heard.count(1)
+    const ids: string[] = []
+    for await (const row of snapshots.list({})) ids.push(row.address.id)
+
+    expect(ids).toEqual(['o-1'])
+  })
+
+  it('of a node suffice for all it does once its namespace exists', async () => {
+    const { admin, limited } = await limitedTo(nodePermissions)
+    const namespace = await provision(limited, { namespace: 'prod' })
+    const store = new NatsStore(limited, namespace)
+    const leases = new NatsLeases(limited, namespace, { node: 'a', incarnation: '1' })
+    const [first, second] = [new HeardMessages(), new HeardMessages()]
+    const inbox = new NatsInbox(limited, namespace)
+    await registerWorkflow(limited, namespace.subjects, 'order', { version: 1 })
+
+    const lease = (await leases.acquire(3))!
+    await leases.release(await leases.renew(lease))
+    await inbox.publish(sampleEnvelope(addressIn(3, namespace.partitions), 1))
+    await inbox.open(3, 1, first)
+    await inbox.open(3, 2, second)
+    await second.count(1)
+    await second.messages[0]!.deadLetter('EVENT_INVALID', 'because')
+    await new NatsEventSink(limited, namespace).emit(address, 'e-1', { type: 'SHIPPED' })
+    await store.commit(sampleRecord(address), sampleSummary(), 0)
+    const scanned: string[] = []
+    const all = Array.from({ length: namespace.partitions }, (_, n) => n)
+    for await (const row of store.scan(all)) scanned.push(row.address.id)
+    for await (const row of store.scan(all.slice(0, 3))) scanned.push(row.address.id)
+
+    expect(await store.load(address)).toMatchObject({ record: { id: 'o-1' } })
+    expect(scanned).toContain('o-1')
+    const dead = await admin.jsm.streams.info(namespace.subjects.deadLetterStream)
+    expect(dead.state.messages).toBe(1)
+  })
+
+  it('that are missing to create a namespace are named', async () => {
+    const server = await serverWithUsers({ publish: { deny: ['$JS.API.STREAM.CREATE.>'] } })
+    const connection = await testConnection(urlOf(server, 'limited'))
+
+    const provisioning = provision(connection, { namespace: 'prod' })
+
+    await expect(provisioning).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      fields: { subject: '$JS.API.STREAM.CREATE.KV_hf_prod_config' },
+    })
+    await expect(provisioning).rejects.toThrow("'$JS.API.STREAM.CREATE.KV_hf_prod_config'")
+  })
+
+  it('that are missing to write, read, send, watch or answer are named', async () => {
+    const { limited } = await limitedTo({
+      publish: { allow: ['$JS.API.DIRECT.GET.KV_hf_prod_config.>'] },
+      subscribe: { allow: ['_INBOX.*', '_INBOX.*.*'], deny: ['hf.>'] },
+    })
+    const namespace = await openNamespace(limited, 'prod')
+    const store = new NatsStore(limited, namespace)
+    const snapshots = new NatsSnapshots(limited, namespace)
+    const inbox = new NatsInbox(limited, namespace)
+    const denied = (subject: unknown) => ({ code: 'PERMISSION_DENIED', fields: { subject } })
+
+    await expect(store.commit(sampleRecord(address), sampleSummary(), 0)).rejects.toMatchObject(
+      denied(expect.stringContaining('$KV.hf_prod_instances.')),
+    )
+    await expect(store.load(address)).rejects.toMatchObject(
+      denied('$JS.API.STREAM.MSG.GET.KV_hf_prod_instances'),
+    )
+    await expect(snapshots.get(address)).rejects.toMatchObject(
+      denied(expect.stringContaining('$JS.API.DIRECT.GET.KV_hf_prod_instances.')),
+    )
+    await expect(inbox.publish(sampleEnvelope(address))).rejects.toMatchObject(
+      denied(expect.stringContaining('hf.prod.in.')),
+    )
+    await expect(inbox.open(3, 1, new HeardMessages())).rejects.toMatchObject(
+      denied('$JS.API.CONSUMER.NAMES.hf_prod_inbox'),
+    )
+  })
+
+  it('that are missing to watch end the watch', async () => {
+    const { limited } = await limitedTo({
+      publish: clientPermissions.publish as object,
+      subscribe: { allow: ['_INBOX.>'] },
+    })
+    const namespace = await openNamespace(limited, 'prod')
+    const heard = new HeardRecords()
+
+    const watching = new NatsSnapshots(limited, namespace).watch(address, heard).then(() => heard.end())
+
+    await expect(watching.catch((error: unknown) => error)).resolves.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      fields: { operation: 'subscribe to', subject: expect.stringContaining('hf.prod.snap.') },
+    })
+  })
+})

@@ -1,0 +1,97 @@
+import { execFile, spawn } from 'node:child_process'
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import { serverBinary } from './support/nats.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const readme = await readFile(join(root, 'README.md'), 'utf8')
+const run = promisify(execFile)
+
+/** The code block whose opening line ends with that name. */
+function blockNamed(name: string): string {
+  const block = new RegExp(`^\`\`\`\\w+ ${name}\\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(readme)?.[1]
+  if (block === undefined) throw new Error(`README.md has no block '${name}'`)
+  return block
+}
+
+/** A folder inside the checkout, so that packages resolve. */
+async function workshop(files: Readonly<Record<string, string>>): Promise<string> {
+  const parent = join(root, 'node_modules', '.readme')
+  await mkdir(parent, { recursive: true })
+  const folder = await mkdtemp(join(parent, 'run-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const tsconfig = {
+    extends: join(root, 'tsconfig.json'),
+    compilerOptions: { rootDir: root },
+    include: ['*.ts', join(root, 'src/**/*.d.ts')],
+  }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  return folder
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Nothing of it is left.
+  }
+}
+
+describe('the README', () => {
+  it('links only to files that exist', async () => {
+    const targets = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, target]) => join(root, target!))
+
+    const missing: string[] = []
+    for (const target of targets) await access(target).catch(() => void missing.push(target))
+
+    expect(targets.length).toBeGreaterThan(10)
+    expect(missing).toEqual([])
+  })
+
+  it('has a quick start that typechecks and runs', { timeout: 60_000 }, async () => {
+    const program = blockNamed('quick-start').replace("'holdfast'", "'../../../src/index.ts'")
+    const folder = await workshop({ 'quick-start.ts': program })
+
+    await run(join(root, 'node_modules/.bin/tsc'), ['-p', folder])
+    const { stdout } = await run(process.execPath, ['--import', 'tsx', join(folder, 'quick-start.ts')], {
+      cwd: root,
+      env: { ...process.env, PATH: `${resolve(serverBinary(), '..')}:${process.env['PATH']}` },
+    })
+
+    expect(stdout).toMatch(/^receipt for 1250 cents \(order\/o-1\/.+\)\n$/)
+  })
+
+  it('has a crash demo that finds its instances again', { timeout: 120_000 }, async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'holdfast-readme-'))
+    onTestFinished(() => rm(cwd, { recursive: true, force: true }))
+    const cli = join(root, 'src/cli/main.ts')
+    const script = `
+      set -e
+      npx() { shift; ${process.execPath} --import ${join(root, 'node_modules/tsx/dist/loader.mjs')} ${cli} "$@"; }
+      trap 'kill -TERM %1 %2 2>/dev/null || true; wait || true' EXIT
+      ${blockNamed('crash-demo')}
+    `
+    const shell = spawn('bash', ['-c', script], {
+      cwd,
+      // A process group of its own, so that nothing the script started outlives the test.
+      detached: true,
+      env: { ...process.env, HOLDFAST_NATS_SERVER: serverBinary() },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    onTestFinished(() => killGroup(shell.pid!))
+    let output = ''
+    shell.stdout.on('data', chunk => (output += String(chunk)))
+    shell.stderr.on('data', chunk => (output += String(chunk)))
+
+    const code = await new Promise<number | null>(settle => shell.on('exit', settle))
+
+    expect(`${code}\n${output}`).toMatch(/^0\n[\s\S]*"status": "fulfilled"/)
+  })
+})

@@ -1,0 +1,88 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+import { connect } from '../../src/index.ts'
+import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
+import { tally } from '../support/workflows.ts'
+
+const script = join(import.meta.dirname, 'node-process.ts')
+
+async function startProcess(namespace: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['--import', 'tsx', script, sharedServerUrl(), namespace], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await once(child.stdout!, 'data')
+  return child
+}
+
+async function crash(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+/** Mulberry32: small, seeded, good enough to choose moments. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+describe('a node killed again and again', () => {
+  it('loses and doubles no event, timer or activity', { timeout: 120_000 }, async () => {
+    const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
+    process.stderr.write(`test/runtime/crash.test.ts SEED=${seed}\n`)
+    const random = randomFrom(seed)
+    const namespace = freshNamespace()
+    let child = await startProcess(namespace)
+    await using client = await connect({ servers: sharedServerUrl(), namespace })
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+    const handles = await Promise.all(ids.map(id => client.start(tally, { id, input: undefined })))
+    let sent = 0
+    let isOver = false
+    const sending = (async () => {
+      while (!isOver) {
+        await Promise.all(handles.map(handle => handle.send({ type: 'ADD', n: sent })))
+        sent++
+        if (sent % 20 === 10) await Promise.all(handles.map(handle => handle.send({ type: 'GREET' })))
+      }
+    })()
+
+    for (let round = 0; round < 6; round++) {
+      await new Promise(resolve => setTimeout(resolve, 20 + random() * 400))
+      await crash(child)
+      child = await startProcess(namespace)
+    }
+    isOver = true
+    await sending
+    await Promise.all(
+      handles.map(async handle => {
+        // The last greeting may still be under way: it is waited for, then asked again.
+        let outcome
+        do {
+          await handle.waitFor(({ value }) => value === 'open', { timeout: '30s' })
+          outcome = await handle.update({ type: 'WAIT', ms: 50 }, { timeout: '30s' })
+        } while (outcome.type === 'ignored')
+      }),
+    )
+    await crash(child)
+    await startProcess(namespace)
+    const results = await Promise.all(handles.map(handle => handle.result({ timeout: '30s' })))
+    const snapshots = await Promise.all(handles.map(handle => handle.get()))
+
+    const numbers = Array.from({ length: sent }, (_, index) => index)
+    expect(sent).toBeGreaterThan(10)
+    for (const [index, snapshot] of snapshots.entries()) {
+      expect(snapshot?.context.seen).toEqual(numbers)
+      expect(results[index]?.count).toBe((sent * (sent - 1)) / 2)
+    }
+  })
+})

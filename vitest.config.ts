@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    globalSetup: 'test/support/global-server.ts',
+    hookTimeout: 60_000,
+    include: ['test/**/*.test.ts'],
+    // Tests kill processes and send signals: a crash must stay in one process of its own.
+    pool: 'forks',
+    testTimeout: 30_000,
+  },
+})
