@@ -31,18 +31,33 @@ export function persist(snapshot: any): PersistedSnapshot {
 
 /** Replaces references to actors by their marks, copying only what contains one. */
 function withoutRefs(part: any): any {
+  return Array.isArray(part) ? itemsWithoutRefs(part) : fieldsWithoutRefs(part)
+}
+
+function fieldsWithoutRefs(fields: any): any {
   let copy: any
-  for (const key in part) {
-    const value = part[key]
+  for (const name in fields) {
+    const value = fields[name]
     if (typeof value !== 'object' || value === null) continue
-    const stored = isActorRef(value)
-      ? { xstate$$type: 1, id: value.id, session: value.sessionId }
-      : withoutRefs(value)
-    if (stored === value) continue
-    copy ??= Array.isArray(part) ? [...part] : { ...part }
-    copy[key] = stored
+    const stored = isActorRef(value) ? markOf(value) : withoutRefs(value)
+    if (stored !== value) (copy ??= { ...fields })[name] = stored
   }
-  return copy ?? part
+  return copy ?? fields
+}
+
+function itemsWithoutRefs(items: any[]): any[] {
+  let copy: any[] | undefined
+  for (let index = 0; index < items.length; index++) {
+    const value = items[index]
+    if (typeof value !== 'object' || value === null) continue
+    const stored = isActorRef(value) ? markOf(value) : withoutRefs(value)
+    if (stored !== value) (copy ??= [...items])[index] = stored
+  }
+  return copy ?? items
+}
+
+function markOf({ id, sessionId }: AnyActorRef): object {
+  return { xstate$$type: 1, id, session: sessionId }
 }
 
 function isActorRef(value: object): value is AnyActorRef {

@@ -43,12 +43,15 @@ function refuse(): never {
 const SCRATCH_LIMIT_BYTES = 1 << 20
 
 /**
- * Bytes of a value that consists of what msgpack knows and of what {@link extension} made. They are a copy of
- * exact size: the scratch buffer is overwritten by the next call, and a view would keep all of it alive.
+ * Bytes of a value that consists of what msgpack knows and of what {@link extension} made. They are a copy: the
+ * scratch buffer is overwritten by the next call, and a view would keep all of it alive.
  */
 export function pack(value: unknown): Uint8Array {
   const view = packr.pack(value, RESET_BUFFER_MODE)
-  const bytes = new Uint8Array(view)
+  // From Node's pool, which for most records takes half the time of memory of its own.
+  const copy = Buffer.allocUnsafe(view.length)
+  copy.set(view)
+  const bytes = new Uint8Array(copy.buffer, copy.byteOffset, copy.length)
   if (view.buffer.byteLength > SCRATCH_LIMIT_BYTES) packr.useBuffer(Buffer.allocUnsafeSlow(8192))
   return bytes
 }
