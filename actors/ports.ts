@@ -11,7 +11,7 @@ export interface RecordSummary {
   readonly status: InstanceStatus
   /** Short state value for people: `paying.authorising`, `a.x|b.y`. */
   readonly state: string
-  /** Type of the last event applied. */
+  /** Type of the last event that changed anything. */
   readonly event: string
   /** Unique id of this commit: tells whose write an ambiguous one was. */
   readonly commit: string
@@ -27,6 +27,8 @@ export interface StoredRecord {
   readonly record: InstanceRecord
   readonly revision: number
   readonly commit: string
+  /** As in its summary. */
+  readonly event: string
 }
 
 /** One row of a header scan: the summary, without the record. */
@@ -137,6 +139,29 @@ export interface Leases {
   renew(lease: Lease): Promise<Lease>
   /** Gives it up, so that the next owner need not wait. Does nothing when it is no longer held. */
   release(lease: Lease): Promise<void>
+  /**
+   * Calls back when a holder, this node or another, gives a partition up; not when a lease expires. Best effort: who
+   * waits for a partition must ask again besides. Answers how to stop.
+   */
+  onReleased(listener: (partition: number) => void): () => void
+}
+
+/** What is heard of the nodes of a namespace, this one among them. Neither call may throw. */
+export interface HeartbeatListener {
+  /** The node has said that it is alive. */
+  alive(name: string): void
+  /** The node has said that it leaves. */
+  left(name: string): void
+}
+
+/** How nodes tell each other that they are alive. Nothing else rests on it: see Leases. */
+export interface Heartbeats {
+  /** Says that this node is alive. Nodes that begin to listen within the time a lease lasts hear of it too. */
+  beat(): Promise<void>
+  /** Says that this node leaves. */
+  leave(): Promise<void>
+  /** Tells of the nodes that were alive a moment ago, then of every heartbeat. Answers how to stop. */
+  listen(listener: HeartbeatListener): Promise<() => void>
 }
 
 /** Which records to look at: all when empty. */

@@ -1,22 +1,24 @@
 /**
- * Supervises one partition of the instances: takes its lease when it can, runs it, gives it up.
+ * Supervises one partition of the instances: takes its lease when this node should run it, runs it, gives it up.
  *
  * ```
- *               acquired            opened
- *   unowned ─────────────▶ opening ────────▶ serving
- *    ▲  │ held by another     │ failed          │ failed, release
- *    │  ▼                     ▼                 │
- *   waiting ◀────────────  draining ◀───────────┘        opening, serving and draining
- *    ▲  │ release             │ release                  keep the lease renewed;
- *    │  ▼                     ▼                          leaseLost ends them
- *    │ released ◀─────────────┤
- *    │                        │
- *    └──────────────────── forgetting ◀── leaseLost
+ *           want             acquired           opened
+ *   idle ─────────▶ acquiring ───────▶ opening ────────▶ serving
+ *    ▲               ▲ ▲  │ held by                        │ unwant, release,
+ *    │        vacated│ │  ▼ another                        │ failed
+ *    │ unwant        │ waiting                             ▼
+ *    ├───────────────┼────────────────────────────────  draining      opening, serving and draining
+ *    │               │ after a pause                       │          keep the lease renewed;
+ *    │               └────────── pausing ◀─────────────────┤ failed   leaseLost ends them
+ *    │                              ▲                      │
+ *    │                              └────── forgetting ◀───┴── leaseLost
+ *    └── released, whenever the node stops
  * ```
  *
- * Failure cases: a lease that another node holds is asked for again after a while; a lease that is lost ends
- * everything at once, nothing is acknowledged any more and nothing given back; a failure gives the lease back
- * and begins again with a new term, so that everything unacknowledged comes again in order.
+ * Failure cases: a lease that another node holds is asked for again when that node gives it up, and every now and
+ * then, since a lease that expires tells nobody; a lease that is lost ends everything at once, nothing is
+ * acknowledged any more and nothing given back; a failure gives the lease back and begins again, after a pause,
+ * with a new term, so that everything unacknowledged comes again in order.
  *
  * I/O is what the node provides: `acquire`, `renew`, `open`, `drain`, `forget`.
  */
@@ -25,8 +27,14 @@ import { assign, fromCallback, fromPromise, setup } from 'xstate'
 import type { Lease } from '../ports.ts'
 
 export type PartitionEvent =
-  /** Give the partition up for good, in good order. */
+  /** This node should run the partition. */
+  | { readonly type: 'want' }
+  /** Another node should run it: give it up in good order. */
+  | { readonly type: 'unwant' }
+  /** Give it up for good, in good order. */
   | { readonly type: 'release' }
+  /** Whoever held it has given it up. */
+  | { readonly type: 'vacated' }
   /** The lease belongs to another node, or can no longer be trusted. */
   | { readonly type: 'leaseLost' }
   /** Part of the partition cannot go on: it must be opened anew. */
@@ -34,8 +42,12 @@ export type PartitionEvent =
 
 export interface PartitionInput {
   readonly partition: number
-  /** How long to wait before asking again for a lease that another node holds, or after a failure. */
+  /** Whether this node should run it. */
+  readonly isWanted: boolean
+  /** How long to wait before asking again for a lease that another node holds. */
   readonly retryAfterMs: number
+  /** How long to wait before beginning again after a failure. */
+  readonly pauseMs: number
 }
 
 /** Everything about a partition that its node must be able to do. */
@@ -44,13 +56,19 @@ export interface PartitionWork {
   readonly lease: Lease
 }
 
+interface PartitionContext extends PartitionInput {
+  readonly lease: Lease | undefined
+  readonly hasFailed: boolean
+  readonly isStopping: boolean
+}
+
 const unprovided = () => {
   throw new Error('the node provides this')
 }
 
 export const partitionSupervisor = setup({
   types: {
-    context: {} as PartitionInput & { readonly lease: Lease | undefined; readonly isStopping: boolean },
+    context: {} as PartitionContext,
     input: {} as PartitionInput,
     events: {} as PartitionEvent,
   },
@@ -66,48 +84,76 @@ export const partitionSupervisor = setup({
     /** Drops everything at once. */
     forget: fromPromise<void, PartitionWork>(unprovided),
   },
-  delays: { retry: ({ context }) => context.retryAfterMs },
+  delays: {
+    retry: ({ context }) => context.retryAfterMs,
+    pause: ({ context }) => context.pauseMs,
+  },
   guards: {
     isStopping: ({ context }) => context.isStopping,
+    isWanted: ({ context }) => context.isWanted,
+    hasFailed: ({ context }) => context.hasFailed,
     isRefused: ({ event }) => 'output' in event && event.output === undefined,
+    mustGiveUp: ({ context }) => context.isStopping || !context.isWanted,
   },
   actions: {
     keepLease: assign({
       lease: ({ event }) => ('output' in event ? (event.output as Lease | undefined) : undefined),
+      hasFailed: false,
     }),
+    noteFailure: assign({ hasFailed: true }),
     noteStop: assign({ isStopping: true }),
+    noteUnwanted: assign({ isWanted: false }),
+    noteWanted: assign({ isWanted: true }),
   },
 }).createMachine({
   id: 'partition',
-  context: ({ input }) => ({ ...input, lease: undefined, isStopping: false }),
-  initial: 'unowned',
+  context: ({ input }) => ({ ...input, lease: undefined, hasFailed: false, isStopping: false }),
+  initial: 'idle',
+  on: {
+    want: { actions: 'noteWanted' },
+    unwant: { actions: 'noteUnwanted' },
+    release: { actions: 'noteStop' },
+  },
   states: {
-    unowned: {
+    idle: {
+      tags: 'settled',
+      always: [
+        { guard: 'isStopping', target: 'released' },
+        { guard: 'isWanted', target: 'acquiring' },
+      ],
+    },
+    acquiring: {
       invoke: {
         src: 'acquire',
         input: ({ context }) => ({ partition: context.partition }),
         onDone: [
-          { guard: 'isRefused', target: 'ending' },
-          { guard: 'isStopping', target: 'owned.draining', actions: 'keepLease' },
+          { guard: 'isRefused', target: 'waiting' },
+          // It was granted at the very moment it was no longer wanted.
+          { guard: 'mustGiveUp', target: 'owned.draining', actions: 'keepLease' },
           { target: 'owned.opening', actions: 'keepLease' },
         ],
-        onError: 'ending',
+        onError: 'pausing',
       },
-      // The lease may be granted at this very moment: it is given back once it is known.
-      on: { release: { actions: 'noteStop' } },
     },
     waiting: {
       tags: 'settled',
-      after: { retry: 'unowned' },
-      on: { release: 'released' },
+      always: { guard: 'mustGiveUp', target: 'idle' },
+      after: { retry: 'acquiring' },
+      on: { vacated: 'acquiring' },
+    },
+    pausing: {
+      tags: 'settled',
+      always: { guard: 'mustGiveUp', target: 'idle' },
+      after: { pause: 'acquiring' },
     },
     owned: {
       invoke: { src: 'renew', input: ({ context }) => workOf(context) },
       initial: 'opening',
       on: {
+        unwant: { target: '.draining', actions: 'noteUnwanted' },
         release: { target: '.draining', actions: 'noteStop' },
-        failed: '.draining',
-        leaseLost: 'forgetting',
+        failed: { target: '.draining', actions: 'noteFailure' },
+        leaseLost: { target: 'forgetting', actions: 'noteFailure' },
       },
       states: {
         opening: {
@@ -115,7 +161,7 @@ export const partitionSupervisor = setup({
             src: 'open',
             input: ({ context }) => workOf(context),
             onDone: 'serving',
-            onError: 'draining',
+            onError: { target: 'draining', actions: 'noteFailure' },
           },
         },
         serving: { tags: 'settled' },
@@ -123,11 +169,15 @@ export const partitionSupervisor = setup({
           invoke: {
             src: 'drain',
             input: ({ context }) => workOf(context),
-            onDone: '#partition.ending',
-            onError: '#partition.ending',
+            onDone: '#partition.ended',
+            onError: '#partition.ended',
           },
           // It is being given up already.
-          on: { release: { actions: 'noteStop' }, failed: {} },
+          on: {
+            unwant: { actions: 'noteUnwanted' },
+            release: { actions: 'noteStop' },
+            failed: { actions: 'noteFailure' },
+          },
         },
       },
     },
@@ -135,13 +185,12 @@ export const partitionSupervisor = setup({
       invoke: {
         src: 'forget',
         input: ({ context }) => workOf(context),
-        onDone: 'ending',
-        onError: 'ending',
+        onDone: 'ended',
+        onError: 'ended',
       },
-      on: { release: { actions: 'noteStop' } },
     },
-    ending: {
-      always: [{ guard: 'isStopping', target: 'released' }, { target: 'waiting' }],
+    ended: {
+      always: [{ guard: 'hasFailed', target: 'pausing' }, { target: 'idle' }],
     },
     released: { type: 'final' },
   },

@@ -39,7 +39,15 @@ export class MemoryLeases implements Leases {
   }
 
   async release(lease: Lease): Promise<void> {
-    if (this.#holder(lease.partition)?.term === lease.term) this.#namespace.leases.delete(lease.partition)
+    const { partition, term } = lease
+    if (this.#holder(partition)?.term !== term) return
+    this.#namespace.leases.delete(partition)
+    for (const listener of this.#namespace.releaseListeners) queueMicrotask(() => listener(partition))
+  }
+
+  onReleased(listener: (partition: number) => void): () => void {
+    this.#namespace.releaseListeners.add(listener)
+    return () => this.#namespace.releaseListeners.delete(listener)
   }
 
   #holder(partition: number): MemoryLease | undefined {

@@ -1,5 +1,5 @@
 import { RuntimeError } from '../../actors/errors.ts'
-import type { Clock, RecordSummary } from '../../actors/ports.ts'
+import type { Clock, HeartbeatListener, RecordSummary } from '../../actors/ports.ts'
 import type { Address, EventObject } from '../../actors/record.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import { MemoryPartition, type StoredEnvelope } from './partition.ts'
@@ -59,7 +59,11 @@ export class MemoryNamespace {
   readonly partitions: number
   readonly deadLetters: MemoryDeadLetter[] = []
   readonly events: EmittedEvent[] = []
+  /** When each node said last that it is alive: monotonic milliseconds. */
+  readonly heartbeats = new Map<string, number>()
+  readonly heartbeatListeners = new Set<HeartbeatListener>()
   readonly leases = new Map<number, MemoryLease>()
+  readonly releaseListeners = new Set<(partition: number) => void>()
   /** By address. */
   readonly records = new Map<string, MemoryRecord>()
   readonly watchers = new Set<(record: MemoryRecord) => void>()

@@ -118,6 +118,18 @@ export class NatsLeases implements Leases {
     }
   }
 
+  onReleased(listener: (partition: number) => void): () => void {
+    // A write to a bucket is a message like any other. One that is refused is heard too, and does no harm.
+    const subscription = this.#connection.nc.subscribe(this.#namespace.subjects.partitionLeases, {
+      callback: (error, msg) => {
+        if (error !== null || !isRemoved(msg.data.length)) return
+        const partition = Number(msg.subject.slice(msg.subject.lastIndexOf('.') + 1))
+        if (Number.isSafeInteger(partition)) listener(partition)
+      },
+    })
+    return () => subscription.unsubscribe()
+  }
+
   /** Undefined when another write came first. */
   async #renewAt(lease: Lease, expected: number): Promise<Lease | undefined> {
     const { partition, term } = lease

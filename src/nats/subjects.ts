@@ -8,6 +8,7 @@
  * | records, live | none: republished | `hf.<ns>.snap.<k>.<workflow>.<id>` |
  * | envelopes | `hf_<ns>_inbox` | `hf.<ns>.in.<k>.<workflow>.<id>` |
  * | leases | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.partition.<k>` |
+ * | heartbeats | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.node.<name>` |
  * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
  * | emitted events | `hf_<ns>_events` | `hf.<ns>.events.<workflow>.<id>` |
  * | dead letters | `hf_<ns>_dead` | `hf.<ns>.dead.<code>` |
@@ -35,6 +36,7 @@ export interface Subjects {
   readonly allDeadLetters: string
   readonly allEnvelopes: string
   readonly allEvents: string
+  readonly allHeartbeats: string
   readonly allLeases: string
   readonly allRecords: string
   readonly allSettings: string
@@ -44,7 +46,10 @@ export interface Subjects {
   /** All envelopes of one partition. */
   readonly envelopes: (partition: number) => string
   readonly event: (address: Address) => string
+  readonly heartbeat: (node: string) => string
   readonly lease: (partition: number) => string
+  /** Those of every partition. */
+  readonly partitionLeases: string
   /** Where a live node of that name answers. */
   readonly presence: (node: string) => string
   readonly record: (partition: number, address: Address) => string
@@ -77,6 +82,7 @@ export function subjectsOf(namespace: string): Subjects {
     allDeadLetters: `${root}.dead.>`,
     allEnvelopes: `${root}.in.>`,
     allEvents: `${root}.events.>`,
+    allHeartbeats: `${leases}.node.*`,
     allLeases: `${leases}.>`,
     allRecords: `${records}.>`,
     allSettings: `${settings}.>`,
@@ -85,7 +91,9 @@ export function subjectsOf(namespace: string): Subjects {
     envelope: (partition, address) => `${root}.in.${keyOf(partition, address)}`,
     envelopes: partition => `${root}.in.${partition}.>`,
     event: address => `${root}.events.${addressToken(address)}`,
+    heartbeat: node => `${leases}.node.${escapeToken(node)}`,
     lease: partition => `${leases}.partition.${partition}`,
+    partitionLeases: `${leases}.partition.*`,
     presence: node => `${root}.node.${escapeToken(node)}`,
     record: (partition, address) => `${records}.${keyOf(partition, address)}`,
     records: of => {

@@ -1,8 +1,9 @@
-import type { Clock, EventSink, Inbox, Leases, Snapshots, Store } from '../../actors/ports.ts'
+import type { Clock, EventSink, Heartbeats, Inbox, Leases, Snapshots, Store } from '../../actors/ports.ts'
 import { listWorkflows, registerWorkflow, type RegisteredWorkflow } from './config.ts'
 import { connectNats, type ConnectNatsOptions, type NatsConnection } from './connection.ts'
 import { NatsEventSink } from './events.ts'
 import { GroupPublisher, type Publisher } from './group-publisher.ts'
+import { NatsHeartbeats } from './heartbeats.ts'
 import { NatsInbox } from './inbox.ts'
 import { NatsLeases } from './leases.ts'
 import { claimName } from './presence.ts'
@@ -44,6 +45,7 @@ export interface ClientTransport {
 /** What a node needs of NATS, over one connection. */
 export interface Transport extends ClientTransport {
   readonly events: EventSink
+  readonly heartbeats: Heartbeats
   /** How long a lease lasts, as the namespace was created. */
   readonly leaseTtlMs: number
   readonly leases: Leases
@@ -82,6 +84,7 @@ export async function openTransport(options: NodeTransportOptions): Promise<Tran
       ...client,
       leaseTtlMs: namespace.leaseTtlMs,
       events: new NatsEventSink(connection, namespace),
+      heartbeats: new NatsHeartbeats(connection, namespace, node),
       leases: new NatsLeases(connection, namespace, { node: node.name, incarnation: node.incarnation }),
       store: new NatsStore(connection, namespace, publisher()),
       close() {

@@ -8,7 +8,7 @@
 import { createActor, fromCallback, fromPromise, toPromise, waitFor, type ActorRefFrom } from 'xstate'
 
 import { isRuntimeError } from '../../actors/errors.ts'
-import type { Clock, InboxConsumer, Lease } from '../../actors/ports.ts'
+import type { Clock, InboxConsumer, Lease, TimerHandle } from '../../actors/ports.ts'
 import type { Address } from '../../actors/record.ts'
 import { nodeSupervisor, partitionsOf } from '../../actors/supervisors/node.ts'
 import {
@@ -24,11 +24,18 @@ import { Activities } from './activities.ts'
 import { systemClock } from '../clock.ts'
 import { Committer } from './committer.ts'
 import { hostWorkflow, type HostedWorkflow } from './hosted-workflow.ts'
+import { Membership } from './membership.ts'
 import { rootLog, type Log } from './log.ts'
 import { resolveNodeOptions, type NodeOptions, type ResolvedNodeOptions } from './options.ts'
 import { Partition } from './partition.ts'
 import { Recovery } from './recovery.ts'
 import { Wakeups } from './wakeups.ts'
+
+/**
+ * How long to wait before asking again for a lease that another node holds. It is asked for anyway once that node gives
+ * it up; this is for leases that expire, and for what was not heard.
+ */
+const heldRetryMs = 250
 
 /** A partition being served. */
 interface Serving {
@@ -49,7 +56,7 @@ export interface NodeStatus {
 }
 
 /**
- * Starts a node. Resolved once it has asked for every partition and serves those that were free.
+ * Starts a node. Resolved once it serves its share of the partitions, save what other nodes still hold.
  *
  * @throws RuntimeError `OPTIONS_INVALID`; `CONNECTION_FAILED`, `JETSTREAM_DISABLED`, `PERMISSION_DENIED`,
  * `SERVER_UNSUPPORTED`; `PARTITION_COUNT_MISMATCH`; `NODE_NAME_TAKEN` when another node of that name is alive
@@ -70,7 +77,7 @@ export async function createNode(options: NodeOptions): Promise<Node> {
   try {
     for (const workflow of resolved.workflows) await transport.directory.registerWorkflow(workflow)
     const node = new Node(resolved, transport, log)
-    await node.started()
+    await node.start()
     return node
   } catch (error) {
     await transport.close()
@@ -96,7 +103,9 @@ export class Node implements AsyncDisposable {
   readonly #leases = new Map<number, Lease>()
   readonly #serving = new Map<number, Serving>()
   readonly #nextCommitId = createIds()
-  #passivation: { cancel(): void } | undefined
+  readonly #membership: Membership
+  #stopHearingReleases = () => {}
+  #passivation: TimerHandle | undefined
   #stopping: Promise<void> | undefined
 
   /** Use {@link createNode}. */
@@ -112,15 +121,35 @@ export class Node implements AsyncDisposable {
     this.#wakeups = new Wakeups(this.#clock, key => this.#wake(key))
     this.client = new Client({ ...transport, clock: this.#clock, nextId: createIds(), close: async () => {} })
     this.#supervisor = createActor(nodeSupervisor.provide({ actors: { partition: this.#provideWork() } }), {
-      input: { partitions: transport.partitions, retryAfterMs: transport.leaseTtlMs / 3 },
+      input: {
+        name: options.name,
+        partitions: transport.partitions,
+        retryAfterMs: heldRetryMs,
+        pauseMs: transport.leaseTtlMs / 10,
+      },
     })
-    this.#supervisor.start()
-    this.#passivateLater()
+    this.#membership = new Membership({
+      clock: this.#clock,
+      heartbeats: transport.heartbeats,
+      log,
+      name: options.name,
+      ttlMs: transport.leaseTtlMs,
+      changed: names => this.#supervisor.send({ type: 'members', names }),
+    })
   }
 
-  /** Resolved once every partition is served, or held by another node, or has failed for the first time. */
-  async started(): Promise<void> {
-    const partitions = partitionsOf(this.#supervisor)
+  /**
+   * Joins the nodes of the namespace. Resolved once every partition that is this node's share is served, or still held
+   * by another node, or has failed for the first time.
+   */
+  async start(): Promise<void> {
+    this.#supervisor.start()
+    this.#passivateLater()
+    this.#stopHearingReleases = this.#transport.leases.onReleased(partition =>
+      this.#supervisor.send({ type: 'vacated', partition }),
+    )
+    await this.#membership.join()
+    const partitions = [...partitionsOf(this.#supervisor).values()]
     await Promise.all(partitions.map(partition => waitFor(partition, state => state.hasTag('settled'))))
     this.#log.info({ ...this.status().partitions }, 'serving')
   }
@@ -153,6 +182,9 @@ export class Node implements AsyncDisposable {
   async #stop(): Promise<void> {
     this.#log.info({}, 'stopping')
     this.#passivation?.cancel()
+    this.#stopHearingReleases()
+    // The others learn first who takes over, and wait for each partition to be given up.
+    await this.#membership.leave()
     const stopped = toPromise(this.#supervisor)
     this.#supervisor.send({ type: 'stop' })
     await stopped

@@ -1,0 +1,34 @@
+import type { HeartbeatListener, Heartbeats } from '../../actors/ports.ts'
+import type { MemoryNamespace } from './namespace.ts'
+
+/** The heartbeats of the nodes of a namespace in memory. */
+export class MemoryHeartbeats implements Heartbeats {
+  readonly #namespace: MemoryNamespace
+  readonly #node: string
+
+  constructor(namespace: MemoryNamespace, node: string) {
+    this.#namespace = namespace
+    this.#node = node
+  }
+
+  async beat(): Promise<void> {
+    this.#namespace.heartbeats.set(this.#node, this.#namespace.clock.monotonic())
+    this.#tell(listener => listener.alive(this.#node))
+  }
+
+  async leave(): Promise<void> {
+    this.#namespace.heartbeats.delete(this.#node)
+    this.#tell(listener => listener.left(this.#node))
+  }
+
+  async listen(listener: HeartbeatListener): Promise<() => void> {
+    const { clock, heartbeats, heartbeatListeners, leaseTtlMs } = this.#namespace
+    heartbeatListeners.add(listener)
+    for (const [name, at] of heartbeats) if (clock.monotonic() - at < leaseTtlMs) listener.alive(name)
+    return () => heartbeatListeners.delete(listener)
+  }
+
+  #tell(what: (listener: HeartbeatListener) => void): void {
+    for (const listener of this.#namespace.heartbeatListeners) queueMicrotask(() => what(listener))
+  }
+}

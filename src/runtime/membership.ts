@@ -1,0 +1,99 @@
+/**
+ * This node among the nodes of its namespace: says three times in a lease's time that it is alive, and tells who else
+ * is, whenever that changes.
+ */
+import type { Clock, Heartbeats, TimerHandle } from '../../actors/ports.ts'
+import { Roster } from '../../actors/roster.ts'
+import type { Log } from './log.ts'
+
+export interface MembershipContext {
+  readonly clock: Clock
+  readonly heartbeats: Heartbeats
+  readonly log: Log
+  readonly name: string
+  /** How long a node counts as alive after its last heartbeat. */
+  readonly ttlMs: number
+  /** The names of the nodes alive, sorted, this one among them. Told on joining and at every change. */
+  readonly changed: (names: readonly string[]) => void
+}
+
+export class Membership {
+  readonly #context: MembershipContext
+  readonly #roster: Roster
+  #told = ''
+  #isJoined = false
+  #stopListening = () => {}
+  #beatTimer: TimerHandle | undefined
+  #silenceTimer: TimerHandle | undefined
+
+  constructor(context: MembershipContext) {
+    this.#context = context
+    this.#roster = new Roster(context.name, context.ttlMs)
+  }
+
+  /**
+   * Begins; resolved once everyone alive is known and has been told.
+   *
+   * @throws whatever the heartbeats throw
+   */
+  async join(): Promise<void> {
+    const { clock, heartbeats } = this.#context
+    this.#stopListening = await heartbeats.listen({
+      alive: name => {
+        this.#roster.heard(name, clock.monotonic())
+        this.#tell()
+      },
+      left: name => {
+        this.#roster.left(name)
+        this.#tell()
+      },
+    })
+    await heartbeats.beat()
+    this.#isJoined = true
+    this.#tell()
+    this.#beatLater()
+  }
+
+  /** Says that this node leaves, and tells nothing more. Never rejects: unsaid, the others notice it a little later. */
+  async leave(): Promise<void> {
+    this.#isJoined = false
+    this.#beatTimer?.cancel()
+    this.#silenceTimer?.cancel()
+    this.#stopListening()
+    try {
+      await this.#context.heartbeats.leave()
+    } catch (error) {
+      this.#context.log.warn({ err: error }, 'the other nodes could not be told that this one leaves')
+    }
+  }
+
+  #tell(): void {
+    if (!this.#isJoined) return
+    const { changed, clock, log } = this.#context
+    const names = this.#roster.alive(clock.monotonic())
+    this.#armSilence()
+    const key = names.join(',')
+    if (key === this.#told) return
+    this.#told = key
+    log.info({ nodes: names }, 'nodes alive')
+    changed(names)
+  }
+
+  #armSilence(): void {
+    const { clock } = this.#context
+    const now = clock.monotonic()
+    const silence = this.#roster.nextSilence(now)
+    this.#silenceTimer?.cancel()
+    if (silence !== undefined) this.#silenceTimer = clock.setTimer(silence - now, () => this.#tell())
+  }
+
+  #beatLater(): void {
+    const { clock, heartbeats, log, ttlMs } = this.#context
+    this.#beatTimer = clock.setTimer(ttlMs / 3, () => {
+      heartbeats.beat().catch((error: unknown) => {
+        log.warn({ err: error }, 'the other nodes could not be told that this one is alive')
+      })
+      if (this.#isJoined) this.#beatLater()
+    })
+  }
+}
