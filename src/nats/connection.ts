@@ -49,6 +49,8 @@ export async function connectNats(options: ConnectNatsOptions): Promise<NatsConn
 
 /** What a stream answered to a message. */
 export interface Published {
+  /** How many messages an atomic batch had, for its last; undefined for any other message. */
+  readonly count?: number | undefined
   /** True when the stream had the message already, by its id. */
   readonly duplicate: boolean
   readonly seq: number
@@ -138,7 +140,7 @@ export class NatsConnection implements AsyncDisposable {
    */
   async publish(subject: string, payload: Uint8Array, options: RequestOptions = {}): Promise<Published> {
     const answer = parseAnswer(await this.request(subject, payload, options)) as Partial<Published>
-    return { duplicate: answer.duplicate ?? false, seq: answer.seq! }
+    return { count: answer.count, duplicate: answer.duplicate ?? false, seq: answer.seq! }
   }
 
   /**

@@ -6,27 +6,36 @@
  *  (idle) ───────────────▶ singly (≤ 8) ───────────────▶ one atomic batch
  *    ▲ ▲                        │ ▲                        │        │ refused
  *    │ └────────────────────────┘ └── more wait            │        ▼
- *    │        answered                       stored        │   each singly
+ *    │        answered              stored, or no answer   │   each singly
  *    └─────────────────────────────────────────────────────┴────────┘
  * ```
  *
  * While messages are on their way the next ones gather. A message alone goes at once, so a quiet system waits for
  * nothing; many go as one atomic batch (ADR-50), which costs server and client a fraction of as many single
  * writes, but more than a few of them. A batch is all or nothing: one message that the server refuses, for its
- * revision or its id, refuses all. Then each goes singly, and only the one that deserves it fails.
+ * revision or its id, refuses all. So does a server that has too many batches open already, or a leader that was
+ * elected in the middle and has seen only the end. Then each goes singly, and only the one that deserves it fails.
  *
  * Messages leave in the order they came, and nothing leaves while a batch is under way, so the messages of one sender
  * are stored in its order. An answer that does not come leaves the outcome of the whole batch unknown, which callers
  * must be able to find out, as with single writes.
  */
-import { nuid } from 'nats'
+import { ErrorCode, NatsError, nuid } from 'nats'
 import type { MsgHdrs } from 'nats'
-import type { NatsConnection, Published, RequestOptions } from './connection.ts'
+import { RuntimeError } from '../../actors/errors.ts'
+import type { NatsConnection, Published } from './connection.ts'
 import { apiErrorOf } from './errors.ts'
 import { withSignal } from './wait.ts'
 
 /** What stores single messages: a connection, or a group of them. */
-export type Publisher = Pick<NatsConnection, 'publish'>
+export interface Publisher {
+  publish(subject: string, payload: Uint8Array, options: MessageOptions): Promise<Published>
+}
+
+interface MessageOptions {
+  readonly headers: MsgHdrs
+  readonly signal?: AbortSignal | undefined
+}
 
 interface Waiting {
   readonly subject: string
@@ -39,6 +48,8 @@ interface Waiting {
 /** Below this many a batch costs more than single writes. */
 const leastTogether = 16
 const mostTogether = 400
+/** The server keeps a batch beside its stream until the end has come, and all of it must come in one time-out. */
+const mostTogetherBytes = 4 * 1024 * 1024
 /** How many single writes may be on their way before the next ones gather. */
 const mostSingly = 8
 
@@ -48,6 +59,7 @@ export class GroupPublisher implements Publisher {
   #singly = 0
   #isBatchUnderWay = false
   #isScheduled = false
+  #takesBatches = true
 
   /** @param connection to a server whose stream takes atomic batches: see `allow_atomic` in streams.ts */
   constructor(connection: NatsConnection) {
@@ -59,9 +71,7 @@ export class GroupPublisher implements Publisher {
    *
    * @throws as `NatsConnection.publish`
    */
-  publish(subject: string, payload: Uint8Array, options: RequestOptions = {}): Promise<Published> {
-    const { headers, signal } = options
-    if (headers === undefined) return this.#connection.publish(subject, payload, options)
+  publish(subject: string, payload: Uint8Array, { headers, signal }: MessageOptions): Promise<Published> {
     const published = new Promise<Published>((resolve, reject) => {
       this.#queue.push({ subject, payload, headers, resolve, reject })
     })
@@ -80,9 +90,9 @@ export class GroupPublisher implements Publisher {
   }
 
   #send(): void {
-    if (this.#isBatchUnderWay) return
-    if (this.#queue.length >= leastTogether) {
-      void this.#sendTogether(this.#queue.splice(0, mostTogether))
+    const together = this.#countTogether()
+    if (together >= leastTogether) {
+      void this.#sendTogether(this.#queue.splice(0, together))
       return
     }
     while (this.#singly < mostSingly && this.#queue.length > 0) {
@@ -92,6 +102,17 @@ export class GroupPublisher implements Publisher {
         if (this.#queue.length > 0) this.#schedule()
       })
     }
+  }
+
+  /** How many of those that have waited longest may go as one batch. */
+  #countTogether(): number {
+    if (!this.#takesBatches) return 0
+    let sizeBytes = 0
+    const tooMany = this.#queue.slice(0, mostTogether).findIndex(({ payload }) => {
+      sizeBytes += payload.length
+      return sizeBytes > mostTogetherBytes
+    })
+    return tooMany === -1 ? Math.min(this.#queue.length, mostTogether) : tooMany
   }
 
   /** Never rejects. */
@@ -107,39 +128,64 @@ export class GroupPublisher implements Publisher {
   async #sendTogether(batch: readonly Waiting[]): Promise<void> {
     this.#isBatchUnderWay = true
     try {
-      const last = await this.#publishBatch(batch)
+      const { count, seq: last } = await this.#publishBatch(batch)
+      if (count !== batch.length) throw this.#wasTakenApart()
       const first = last - batch.length + 1
       for (const [index, { resolve }] of batch.entries()) resolve({ duplicate: false, seq: first + index })
     } catch (error) {
-      // Refused by the server: nothing of it is stored. Otherwise nobody knows.
-      if (apiErrorOf(error) === undefined) for (const { reject } of batch) reject(error)
-      else await Promise.all(batch.map(waiting => this.#sendAlone(waiting)))
+      // Without a refusal nobody knows what is stored.
+      if (isRefused(error)) await Promise.all(batch.map(waiting => this.#sendAlone(waiting)))
+      else for (const { reject } of batch) reject(error)
     }
     this.#isBatchUnderWay = false
     if (this.#queue.length > 0) this.#schedule()
   }
 
-  /** Answers the sequence of the last message; those before it have the ones before. */
-  async #publishBatch(batch: readonly Waiting[]): Promise<number> {
+  /** Answers for the last message; those before it have the sequences before. */
+  async #publishBatch(batch: readonly Waiting[]): Promise<Published> {
     const id = nuid.next()
-    for (const [index, { headers }] of batch.entries()) {
-      headers.set('Nats-Batch-Id', id)
-      headers.set('Nats-Batch-Sequence', String(index + 1))
+    for (const [index, { subject, payload, headers }] of batch.slice(0, -1).entries()) {
+      const batchHeaders = { 'Nats-Batch-Id': id, 'Nats-Batch-Sequence': String(index + 1) }
+      sendWith(headers, batchHeaders, () => this.#connection.nc.publish(subject, payload, { headers }))
     }
-    const last = batch.at(-1)!
-    last.headers.set('Nats-Batch-Commit', '1')
-    try {
-      for (const { subject, payload, headers } of batch.slice(0, -1)) {
-        this.#connection.nc.publish(subject, payload, { headers })
-      }
-      const { seq } = await this.#connection.publish(last.subject, last.payload, { headers: last.headers })
-      return seq
-    } finally {
-      for (const { headers } of batch) {
-        headers.delete('Nats-Batch-Id')
-        headers.delete('Nats-Batch-Sequence')
-      }
-      last.headers.delete('Nats-Batch-Commit')
+    const { subject, payload, headers } = batch.at(-1)!
+    const batchHeaders = {
+      'Nats-Batch-Id': id,
+      'Nats-Batch-Sequence': String(batch.length),
+      'Nats-Batch-Commit': '1',
     }
+    return sendWith(headers, batchHeaders, () => this.#connection.publish(subject, payload, { headers }))
+  }
+
+  /**
+   * A server that knows no batches has taken each message for itself, and said nothing of those before the last. It
+   * may come to lead the stream while a cluster of mixed versions is upgraded.
+   */
+  #wasTakenApart(): RuntimeError {
+    this.#takesBatches = false
+    return new RuntimeError(
+      'STORE_UNAVAILABLE',
+      'the server took the messages of a batch one by one, so what became of each is unknown',
+      { retryable: true },
+    )
+  }
+}
+
+/** True when nothing of a batch is stored: the server refused it, or a message of it and so never had it whole. */
+function isRefused(error: unknown): boolean {
+  if (apiErrorOf(error) !== undefined) return true
+  if (!(error instanceof NatsError)) return false
+  // Batch headers may be what makes a message too large.
+  const isTooLarge = error.code === String(ErrorCode.MaxPayloadExceeded)
+  return isTooLarge || error.permissionContext?.operation === 'publish'
+}
+
+/** Sends with more headers. They are encoded when it is sent, so those of the caller are at once as they were. */
+function sendWith<T>(headers: MsgHdrs, more: Readonly<Record<string, string>>, send: () => T): T {
+  for (const name of Object.keys(more)) headers.set(name, more[name]!)
+  try {
+    return send()
+  } finally {
+    for (const name of Object.keys(more)) headers.delete(name)
   }
 }

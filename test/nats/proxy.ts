@@ -11,6 +11,8 @@ export interface Proxy {
   mute(): void
   /** The next thing the server sends is lost, and nothing else. */
   dropNext(): void
+  /** Lets so much more of what clients send through, then breaks every connection and takes no more. */
+  severAfter(sizeBytes: number): void
   /** How much the server has sent since it was muted. */
   readonly lostBytes: number
 }
@@ -21,6 +23,7 @@ export async function proxyTo(port: number): Promise<Proxy> {
   let isMuted = false
   let isDropping = false
   let lostBytes = 0
+  let allowedBytes = Infinity
   const listener = createServer(client => {
     const server = connect(port, '127.0.0.1')
     open.add(client).add(server)
@@ -29,7 +32,15 @@ export async function proxyTo(port: number): Promise<Proxy> {
       server.destroy()
     }
     for (const socket of [client, server]) socket.on('error', end).on('close', end)
-    client.on('data', data => server.write(data))
+    client.on('data', data => {
+      const allowed = data.subarray(0, allowedBytes)
+      allowedBytes -= allowed.length
+      if (allowedBytes > 0) server.write(allowed)
+      else {
+        client.pause()
+        server.end(allowed, end)
+      }
+    })
     server.on('data', data => {
       if (isMuted || isDropping) lostBytes += data.length
       else client.write(data)
@@ -55,6 +66,9 @@ export async function proxyTo(port: number): Promise<Proxy> {
     },
     dropNext: () => {
       isDropping = true
+    },
+    severAfter: sizeBytes => {
+      allowedBytes = sizeBytes
     },
     get lostBytes() {
       return lostBytes
