@@ -5,6 +5,7 @@
  *
  * It says who should, not who may: that is what leases and revisions are for.
  */
+import { hash32 } from './hash.ts'
 
 /** The partitions, of so many, that the node should run while `names` are alive. */
 export function partitionsFor(
@@ -24,22 +25,10 @@ export function ownerOf(partition: number, names: readonly string[]): string | u
   let owner: string | undefined
   let highest = -1
   for (const name of names) {
-    const score = scoreOf(name, partition)
+    const score = hash32(`${name} ${partition}`)
     if (score < highest || (score === highest && name > owner!)) continue
     highest = score
     owner = name
   }
   return owner
-}
-
-/** FNV-1a over the name and the partition, mixed as MurmurHash3 ends: close inputs get far scores. 32 bits. */
-function scoreOf(name: string, partition: number): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < name.length; index++) {
-    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193)
-  }
-  hash = Math.imul(hash ^ partition, 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -1,4 +1,4 @@
-import type { ActivityRecord, ActorPath, EventObject } from './record.ts'
+import type { ActivityRecord, ActorPath, EventObject, OutboxEntry } from './record.ts'
 
 /** What a step asks of the world. Performed after the commit of the record that contains it, never before. */
 export type Effect =
@@ -11,6 +11,7 @@ export type Effect =
       readonly incarnation: number
       readonly event: EventObject
     }
+  | Extract<OutboxEntry, { type: 'post' }>
   | { readonly type: 'emit'; readonly effectId: string; readonly event: EventObject }
   | {
       readonly type: 'action'

@@ -1,4 +1,6 @@
-import type { Address, EventObject, PersistedSnapshot } from './record.ts'
+import type { ParentLink } from './child-workflow.ts'
+import type { ActorPath, Address, EventObject, PersistedSnapshot } from './record.ts'
+import type { LeafOutcome } from './xstate/leaf.ts'
 
 /**
  * A place in an ordered source of outside messages, such as a stream. An instance applies positions of one source
@@ -6,15 +8,15 @@ import type { Address, EventObject, PersistedSnapshot } from './record.ts'
  * therefore must not send a position before the one below it is durable.
  */
 export interface SourcePosition {
-  /** 1 to 64 characters. */
+  /** 1 to 400 characters. */
   readonly name: string
   /** A whole number that rises along the source. */
   readonly position: number
 }
 
 /** What every envelope carries besides its content. */
-interface EnvelopeBase {
-  /** Unique id; the same id is applied once. 1 to 128 characters. */
+export interface EnvelopeBase {
+  /** Unique id; the same id is applied once. 1 to 400 characters. */
   readonly id: string
   readonly target: Address
   /** What caused it: the id of another envelope, an effect id, or the name of a trigger. */
@@ -26,21 +28,45 @@ interface EnvelopeBase {
 }
 
 /** Creates the instance unless it exists. */
-export interface StartEnvelope extends EnvelopeBase {
+export interface StartMessage {
   readonly type: 'start'
   readonly input: unknown
   /** Digest of the input, as computed by `digest()`: equal digests mean the same start. */
   readonly inputDigest: string
+  /** Whose child it is, when it is one. */
+  readonly parent?: ParentLink | undefined
 }
 
 /** Hands an event to the instance. */
-export interface SendEnvelope extends EnvelopeBase {
+export interface SendMessage {
   readonly type: 'send'
   readonly event: EventObject
 }
 
-/** An event on the wire. */
-export type Envelope = StartEnvelope | SendEnvelope
+/** Tells a parent how one of its children ended. */
+export interface SettleMessage {
+  readonly type: 'settle'
+  readonly path: ActorPath
+  readonly incarnation: number
+  readonly outcome: LeafOutcome
+}
+
+/** Ends the instance: whoever wanted it does not any more. */
+export interface CancelMessage {
+  readonly type: 'cancel'
+  readonly reason: string
+}
+
+/** What an envelope says. */
+export type Message = StartMessage | SendMessage | SettleMessage | CancelMessage
+
+export type StartEnvelope = EnvelopeBase & StartMessage
+export type SendEnvelope = EnvelopeBase & SendMessage
+export type SettleEnvelope = EnvelopeBase & SettleMessage
+export type CancelEnvelope = EnvelopeBase & CancelMessage
+
+/** A message on the wire. */
+export type Envelope = StartEnvelope | SendEnvelope | SettleEnvelope | CancelEnvelope
 
 /** An envelope as the owner of its partition received it. */
 export interface Delivery {
@@ -66,10 +92,19 @@ export type Rejection =
   | 'VALUE_UNSUPPORTED'
   | 'WORKFLOW_UNKNOWN'
 
+/** Why an envelope was not applied, as its sender is told. */
+export interface Refusal {
+  readonly type: 'rejected'
+  readonly code: Rejection
+  /** What is wrong, as plain data: `issues` where a schema found some. */
+  readonly fields?: Readonly<Record<string, unknown>>
+  readonly message: string
+}
+
 /**
  * What became of an envelope, answered after the commit. `accepted`: it changed the instance. `ignored`: the
  * instance took it and no transition was enabled. `rejected`: it was not applied.
  */
 export type Outcome =
   | { readonly type: 'accepted' | 'ignored'; readonly revision: number; readonly snapshot: PersistedSnapshot }
-  | { readonly type: 'rejected'; readonly code: Rejection; readonly message: string }
+  | Refusal

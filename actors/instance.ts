@@ -21,7 +21,7 @@
  */
 import { Draft, type ActivityReport } from './draft.ts'
 import type { Effect } from './effect.ts'
-import type { Delivery, Envelope, Rejection } from './envelope.ts'
+import type { Delivery, Envelope, Rejection, StartEnvelope } from './envelope.ts'
 import { RuntimeError } from './errors.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import type { RecordSummary, StoredRecord } from './ports.ts'
@@ -51,6 +51,8 @@ export interface InstanceHost<D extends Delivery> {
   settle(delivery: D, verdict: Verdict): void
   /** Calls {@link Instance.wake} at that moment. Replaces the moment asked for before; undefined clears it. */
   wakeAt(dueAt: number | undefined): void
+  /** Calls {@link Instance.flush} after that time, in milliseconds, unless it is going to anyway. */
+  flushAfter(delayMs: number): void
   /** Stops whatever activities still run for it: they will be asked for again. */
   abandonActivities(): void
   /** A unique id for a commit. */
@@ -75,12 +77,18 @@ type Decision =
   | { readonly type: 'accepted' | 'ignored' | 'duplicate' }
   | Extract<Verdict, { readonly type: 'rejected' }>
 
+/** What has been taken since the last commit. */
 interface Turn<D> {
-  readonly taken: readonly Waiting<D>[]
-  readonly decisions: readonly (readonly [D, Decision])[]
+  readonly taken: Waiting<D>[]
+  readonly decisions: (readonly [D, Decision])[]
+  /** How many of them changed anything. */
+  applied: number
+  /** The last event that did. */
+  event: EventObject | undefined
 }
 
-type State = 'loading' | 'idle' | 'committing' | 'ended'
+/** `starting`: the activities of a turn that is not committed yet begin. */
+type State = 'loading' | 'idle' | 'starting' | 'committing' | 'ended'
 
 const redoLimit = 5
 
@@ -90,17 +98,19 @@ export class Instance<D extends Delivery> {
   readonly #host: InstanceHost<D>
   #state: State = 'loading'
   #waiting: Waiting<D>[] = []
-  #turn: Turn<D> = { taken: [], decisions: [] }
+  #turn: Turn<D> = newTurn()
   #draft: Draft | undefined
   /** The stored record of an instance that had finished before it was loaded: it has no live actors. */
   #finished: InstanceRecord | undefined
-  #inputDigest: string | undefined
+  /** How it was started; undefined while there is no instance. */
+  #start: Pick<InstanceRecord, 'inputDigest' | 'parent'> | undefined
   #revision = 0
   #armedFor: number | undefined
   #redone = 0
   /** Set while a write was too large: each thing waiting gets a turn of its own, so that only one is refused. */
   #singly = false
   #passivating = false
+  #finishing = false
 
   constructor(address: Address, workflow: PreparedWorkflow, host: InstanceHost<D>) {
     this.address = address
@@ -142,6 +152,7 @@ export class Instance<D extends Delivery> {
    */
   passivate(): boolean {
     if (this.#state !== 'idle' || (this.#draft?.owes ?? 0) > 0) return false
+    if (!this.#workflow.persistence.isStored && this.#draft?.status === 'running') return false
     this.#passivating = true
     this.#rest()
     return true
@@ -150,14 +161,14 @@ export class Instance<D extends Delivery> {
   loaded(stored: StoredRecord | undefined): void {
     if (this.#state !== 'loading') return
     if (stored !== undefined) {
-      const { record, revision } = stored
+      const { event, record, revision } = stored
       this.#revision = revision
-      this.#inputDigest = record.inputDigest
+      this.#start = record
       if (record.status !== 'running' && record.outbox.length === 0) {
         this.#finished = record
       } else {
         try {
-          this.#adopt(Draft.from(this.#workflow, record))
+          this.#adopt(Draft.from(this.#workflow, record, event))
         } catch (cause) {
           const reason = `${this.#name} does not fit the machine of its workflow any more: ${messageOf(cause)}`
           this.loadFailed(new RuntimeError('RECORD_MALFORMED', reason, { cause }))
@@ -235,9 +246,21 @@ export class Instance<D extends Delivery> {
     }
   }
 
-  /** True while nothing waits and nothing is being read or written. Activities may be running. */
-  get isResting(): boolean {
-    return this.#state === 'idle' && this.#waiting.length === 0
+  /**
+   * Leaves memory once the turn under way is stored, and what its activities have told. Envelopes that wait are left
+   * unsettled, for the next owner.
+   */
+  finish(): void {
+    this.#finishing = true
+    this.#waiting = this.#waiting.filter(item => item.type !== 'delivery')
+    if (this.#state === 'idle' && this.#isHolding) this.#commit(this.#host.now())
+    else if (this.#waiting.length === 0 && this.#state !== 'committing' && this.#state !== 'ended')
+      this.#end()
+  }
+
+  /** The time asked for with `flushAfter` is over: what is held is committed. */
+  flush(): void {
+    if (this.#state === 'idle' && this.#isHolding) this.#commit(this.#host.now())
   }
 
   /** Leaves memory at once, whatever is going on: the partition is no longer this node's. */
@@ -246,7 +269,7 @@ export class Instance<D extends Delivery> {
   }
 
   #enqueue(item: Waiting<D>): void {
-    if (this.#state === 'ended') return
+    if (this.#state === 'ended' || this.#finishing) return
     this.#passivating = false
     this.#waiting.push(item)
     if (this.#state === 'idle') this.#next()
@@ -261,27 +284,65 @@ export class Instance<D extends Delivery> {
   #next(): void {
     if (this.#waiting.length === 0) {
       this.#singly = false
-      this.#rest()
+      if (this.#finishing) this.#end()
+      else this.#rest()
       return
     }
-    const taken = this.#singly ? this.#waiting.splice(0, 1) : this.#waiting
-    if (!this.#singly) this.#waiting = []
+    const isSingle = this.#singly || this.#workflow.persistence.isSingle
     const now = this.#host.now()
-    const decisions: [D, Decision][] = []
-    let changed = false
-    for (const item of taken) {
-      const decision = this.#apply(item, now)
-      if (decision.type === 'accepted') changed = true
-      if (item.type === 'delivery') decisions.push([item.delivery, decision])
-    }
-    this.#turn = { taken, decisions }
-    if (changed) {
-      this.#commit(now)
-    } else {
+    for (const item of this.#waiting.splice(0, isSingle ? 1 : Infinity)) this.#take(item, now)
+    if (!this.#isHolding) {
       this.#settle()
       this.#arm()
       this.#next()
+    } else if (this.#mustCommit()) {
+      this.#commit(now)
+    } else {
+      this.#hold()
     }
+  }
+
+  #take(item: Waiting<D>, now: number): void {
+    const turn = this.#turn
+    const decision = this.#apply(item, now)
+    turn.taken.push(item)
+    if (item.type === 'delivery') turn.decisions.push([item.delivery, decision])
+    if (decision.type !== 'accepted') return
+    turn.applied++
+    if (item.type === 'delivery' && item.delivery.envelope.type === 'send') {
+      turn.event = item.delivery.envelope.event
+    }
+  }
+
+  #mustCommit(): boolean {
+    const { persistence } = this.#workflow
+    if (!persistence.mayHold || this.#singly) return true
+    const { applied, event } = this.#turn
+    const draft = this.#draft!
+    return persistence.mustCommit({
+      applied,
+      event,
+      isNew: this.#revision === 0,
+      isFinal: draft.status !== 'running',
+      isResting: this.#waiting.length === 0 && !draft.isBusy,
+      isAsking: draft.isAsking,
+      snapshot: draft.liveSnapshot,
+    })
+  }
+
+  /** Goes on without a commit. What has been taken stays in the turn. */
+  #hold(): void {
+    const draft = this.#draft!
+    const { maxHoldMs, startsEarly } = this.#workflow.persistence
+    this.#host.flushAfter(maxHoldMs)
+    if (startsEarly) {
+      // An activity may tell something at once: until all have begun, it only waits.
+      this.#state = 'starting'
+      this.#host.perform(draft.takeActivityEffects(), draft)
+      this.#state = 'idle'
+    }
+    this.#arm()
+    if (this.#waiting.length > 0) this.#next()
   }
 
   #apply(item: Waiting<D>, now: number): Decision {
@@ -304,12 +365,17 @@ export class Instance<D extends Delivery> {
     const exists = this.#draft !== undefined || this.#finished !== undefined
     if (envelope.type === 'start') {
       if (!exists) {
-        this.#inputDigest = envelope.inputDigest
+        this.#start = envelope
         this.#adopt(Draft.start(this.#workflow, envelope, seq, now))
         return { type: 'accepted' }
       }
-      if (envelope.inputDigest === this.#inputDigest) return { type: 'duplicate' }
-      return rejected('INSTANCE_EXISTS', `${this.#name} was started before, with another input`)
+      if (!isSameStart(this.#start!, envelope)) {
+        return rejected(
+          'INSTANCE_EXISTS',
+          `${this.#name} was started before, with another input or by another`,
+        )
+      }
+      return { type: 'duplicate' }
     }
     if (!exists) return rejected('INSTANCE_NOT_FOUND', `${this.#name} does not exist: start it first`)
     if (this.#draft?.status !== 'running') {
@@ -327,6 +393,10 @@ export class Instance<D extends Delivery> {
     const draft = this.#draft!
     const record = draft.record(now)
     this.#state = 'committing'
+    if (!this.#workflow.persistence.isStored) {
+      this.committed(this.#revision)
+      return
+    }
     const summary: RecordSummary = {
       workflowVersion: record.version,
       status: record.status,
@@ -343,7 +413,7 @@ export class Instance<D extends Delivery> {
   /** Tells every sender of the turn what became of its envelope. */
   #settle(): void {
     const { decisions } = this.#turn
-    this.#turn = { taken: [], decisions: [] }
+    this.#turn = newTurn()
     if (decisions.length === 0) return
     const isAnswerWanted = decisions.some(([delivery]) => delivery.replyTo !== undefined)
     const snapshot = isAnswerWanted ? this.#snapshot() : unwanted
@@ -365,8 +435,7 @@ export class Instance<D extends Delivery> {
     const leaves = draft === undefined || draft.status !== 'running' || this.#passivating
     if (!leaves) return
     if (draft !== undefined && draft.owes > 0) return
-    if (draft?.hasDelivered === true) {
-      this.#turn = { taken: [], decisions: [] }
+    if (draft?.hasDelivered === true || this.#isHolding) {
       this.#commit(this.#host.now())
     } else {
       this.#end()
@@ -375,7 +444,7 @@ export class Instance<D extends Delivery> {
 
   #redo(items: readonly Waiting<D>[]): void {
     this.#waiting = [...items, ...this.#waiting]
-    this.#turn = { taken: [], decisions: [] }
+    this.#turn = newTurn()
     this.#forget()
     this.#state = 'loading'
     this.#host.abandonActivities()
@@ -385,7 +454,7 @@ export class Instance<D extends Delivery> {
   #end(error?: Error): void {
     this.#forget()
     this.#waiting = []
-    this.#turn = { taken: [], decisions: [] }
+    this.#turn = newTurn()
     this.#state = 'ended'
     // An instance that cannot go on would otherwise be woken again and again for the same reason.
     if (error !== undefined) this.#host.wakeAt(undefined)
@@ -397,7 +466,7 @@ export class Instance<D extends Delivery> {
     if (this.#draft !== undefined) this.#draft.onSelfSent = () => {}
     this.#draft = undefined
     this.#finished = undefined
-    this.#inputDigest = undefined
+    this.#start = undefined
     this.#revision = 0
   }
 
@@ -408,9 +477,18 @@ export class Instance<D extends Delivery> {
     this.#host.wakeAt(dueAt)
   }
 
+  /** Whether anything has changed since the last commit. */
+  get #isHolding(): boolean {
+    return this.#turn.applied > 0
+  }
+
   get #name(): string {
     return `${this.address.workflow}/${this.address.id}`
   }
+}
+
+function newTurn<D>(): Turn<D> {
+  return { taken: [], decisions: [], applied: 0, event: undefined }
 }
 
 /** The error an activity fails with whose report could not be stored. */
@@ -423,4 +501,20 @@ const unwanted: PersistedSnapshot = Object.freeze({ status: 'active' })
 
 function rejected(code: Rejection, message: string): Decision {
   return { type: 'rejected', code, message }
+}
+
+/** A child must be the child of that invocation, or the one that waits for it would wait for ever. */
+function isSameStart(
+  first: Pick<InstanceRecord, 'inputDigest' | 'parent'>,
+  { inputDigest, parent }: StartEnvelope,
+): boolean {
+  if (first.inputDigest !== inputDigest) return false
+  if (parent === undefined) return true
+  const { address, path, incarnation } = parent
+  return (
+    first.parent?.address.workflow === address.workflow &&
+    first.parent.address.id === address.id &&
+    first.parent.path === path &&
+    first.parent.incarnation === incarnation
+  )
 }

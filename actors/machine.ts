@@ -1,5 +1,7 @@
 import { StateMachine, type AnyStateMachine, type StateNode } from 'xstate'
 
+import { perTurn, type Persistence } from './persistence.ts'
+
 /** A machine made fit to run durably, with a stable name for each of its inline actions. */
 export interface PreparedMachine {
   readonly machine: AnyStateMachine
@@ -72,6 +74,7 @@ export interface PreparedWorkflow {
   readonly version: number
   readonly machine: AnyStateMachine
   readonly machines: PreparedMachines
+  readonly persistence: Persistence
 }
 
 /** Prepares a workflow's machine and, as they are met, the machines inside it. */
@@ -79,8 +82,10 @@ export function prepareWorkflow(workflow: {
   readonly name: string
   readonly version: number
   readonly machine: AnyStateMachine
+  /** Default: a revision for every turn. */
+  readonly persistence?: Persistence
 }): PreparedWorkflow {
   const machines = new PreparedMachines()
-  const { name, version } = workflow
-  return { name, version, machine: machines.of(workflow.machine).machine, machines }
+  const { name, version, persistence = perTurn } = workflow
+  return { name, version, machine: machines.of(workflow.machine).machine, machines, persistence }
 }

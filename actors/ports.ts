@@ -148,8 +148,8 @@ export interface Leases {
 
 /** What is heard of the nodes of a namespace, this one among them. Neither call may throw. */
 export interface HeartbeatListener {
-  /** The node has said that it is alive. */
-  alive(name: string): void
+  /** The node has said that it is alive: just now, or so long ago. */
+  alive(name: string, agoMs: number): void
   /** The node has said that it leaves. */
   left(name: string): void
 }
@@ -160,7 +160,12 @@ export interface Heartbeats {
   beat(): Promise<void>
   /** Says that this node leaves. */
   leave(): Promise<void>
-  /** Tells of the nodes that were alive a moment ago, then of every heartbeat. Answers how to stop. */
+  /**
+   * Tells of the nodes whose last heartbeat is not older than a lease lasts, then of every heartbeat. Answers how to
+   * stop.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
+   */
   listen(listener: HeartbeatListener): Promise<() => void>
 }
 

@@ -4,6 +4,8 @@
  * Whatever a process holds in memory about an instance (its live actors, timers armed, activities running)
  * is derived from this record and can be thrown away at any time.
  */
+import type { ParentLink } from './child-workflow.ts'
+import type { CancelMessage, SendMessage, SettleMessage, StartMessage } from './envelope.ts'
 
 /** The record format this build writes. A record of a newer format is refused, never overwritten. */
 export const RECORD_FORMAT = 1
@@ -15,10 +17,11 @@ export interface Address {
 }
 
 /**
- * `running`: takes events. `done`, `failed`: final, the record no longer changes; `done` has an output and
- * `failed` an error.
+ * `running`: takes events. The others are final, the record no longer changes: `done` has an output, `failed` an
+ * error, `cancelled` was no longer wanted.
  */
-export type InstanceStatus = 'running' | 'done' | 'failed'
+export type InstanceStatus = (typeof instanceStatuses)[number]
+export const instanceStatuses = Object.freeze(['running', 'done', 'failed', 'cancelled'] as const)
 
 /** An event as machines know it. */
 export interface EventObject {
@@ -57,6 +60,8 @@ export interface Timer {
   readonly id: string
   /** The actor the event goes to. */
   readonly target: ActorPath
+  /** The instance it goes to, when that is another one; then the target is of no interest. */
+  readonly to?: Address | undefined
   readonly event: EventObject
   /** When to fire: milliseconds since the epoch, fixed when the timer was set. */
   readonly dueAt: number
@@ -80,10 +85,29 @@ export interface ActivityRecord {
   readonly retryAt?: number | undefined
   /** The error of the last attempt, kept while the next one waits or runs. */
   readonly lastError?: unknown
+  /** The instance that does the work, when it is a child workflow: nothing runs here, its outcome arrives as a message. */
+  readonly child?: ActivityChild | undefined
 }
+
+/** The instance that stands behind an activity. */
+export interface ActivityChild {
+  readonly address: Address
+  /** Whether it goes on when this instance no longer wants it. */
+  readonly isDetached: boolean
+}
+
+/** A message to another instance. The digest of an input is made when it is delivered. */
+export type PostedMessage = Omit<StartMessage, 'inputDigest'> | SendMessage | SettleMessage | CancelMessage
 
 /** Something to deliver to the outside after the commit, at least once, under a stable id. */
 export type OutboxEntry =
+  /** For another instance. Entries for one instance are delivered in their order. */
+  | {
+      readonly type: 'post'
+      readonly effectId: string
+      readonly target: Address
+      readonly message: PostedMessage
+    }
   | { readonly type: 'emit'; readonly effectId: string; readonly event: EventObject }
   | {
       readonly type: 'action'
@@ -119,6 +143,8 @@ export interface InstanceRecord {
   readonly recent: readonly string[]
   /** The last position applied from each ordered source, by its name. */
   readonly sources: Readonly<Record<string, number>>
+  /** Whose child it is, when it is one. */
+  readonly parent?: ParentLink | undefined
   /** Rises by one with every number handed out: effects, incarnations, timers, unnamed children. */
   readonly counter: number
 }

@@ -8,8 +8,9 @@
 export class Roster {
   readonly #self: string
   readonly #ttlMs: number
-  /** When each was heard last: monotonic milliseconds. */
+  /** When each of the others was heard last: monotonic milliseconds. */
   readonly #heard = new Map<string, number>()
+  #heardSelfAt: number | undefined
 
   /** @param ttlMs how long a node counts as alive after it was heard */
   constructor(self: string, ttlMs: number) {
@@ -17,12 +18,18 @@ export class Roster {
     this.#ttlMs = ttlMs
   }
 
-  /** The node has said that it is alive. */
-  heard(name: string, now: number): void {
-    if (name === this.#self && this.#wasDeaf(now)) {
+  /** The node has said that it is alive, so long ago. */
+  heard(name: string, now: number, agoMs = 0): void {
+    if (name !== this.#self) {
+      this.#heard.set(name, Math.max(now - agoMs, this.#heard.get(name) ?? Number.NEGATIVE_INFINITY))
+      return
+    }
+    // What an earlier run under our name has said is not heard by us.
+    if (agoMs > 0) return
+    if (this.#heardSelfAt !== undefined && this.#isDeaf(now)) {
       for (const other of this.#heard.keys()) this.#heard.set(other, now)
     }
-    this.#heard.set(name, now)
+    this.#heardSelfAt = now
   }
 
   /** The node has said that it leaves. */
@@ -32,23 +39,20 @@ export class Roster {
 
   /** The names of the nodes alive, sorted; always with this one. */
   alive(now: number): readonly string[] {
-    if (!this.#wasDeaf(now)) {
+    if (!this.#isDeaf(now)) {
       for (const [name, at] of this.#heard) if (now - at >= this.#ttlMs) this.#heard.delete(name)
     }
-    return [...new Set([this.#self, ...this.#heard.keys()])].toSorted()
+    return [this.#self, ...this.#heard.keys()].toSorted()
   }
 
   /** When the next node has been silent for too long, unless it is heard before; undefined when alone or deaf. */
   nextSilence(now: number): number | undefined {
-    if (this.#wasDeaf(now)) return undefined
-    let earliest = Number.POSITIVE_INFINITY
-    for (const [name, at] of this.#heard) if (name !== this.#self) earliest = Math.min(earliest, at)
-    return earliest === Number.POSITIVE_INFINITY ? undefined : earliest + this.#ttlMs
+    if (this.#heard.size === 0 || this.#isDeaf(now)) return undefined
+    return Math.min(...this.#heard.values()) + this.#ttlMs
   }
 
   /** Beats come three times in a time to live: half of one without our own means that we could hear nobody. */
-  #wasDeaf(now: number): boolean {
-    const heardSelf = this.#heard.get(this.#self)
-    return heardSelf === undefined || now - heardSelf > this.#ttlMs / 2
+  #isDeaf(now: number): boolean {
+    return this.#heardSelfAt === undefined || now - this.#heardSelfAt > this.#ttlMs / 2
   }
 }

@@ -1,5 +1,5 @@
 export type { ActivityContext, ActivityLog } from '../actors/activity.ts'
-export type { Rejection, SourcePosition } from '../actors/envelope.ts'
+export type { Refusal, Rejection, SourcePosition } from '../actors/envelope.ts'
 export { isRuntimeError, RuntimeError } from '../actors/errors.ts'
 export type { ErrorCode, RuntimeErrorOptions } from '../actors/errors.ts'
 export type { ActivityRecord, Address, InstanceStatus, Timer } from '../actors/record.ts'
@@ -20,6 +20,8 @@ export type { NodeOptions } from './runtime/options.ts'
 export { activity } from './workflow/activity.ts'
 export type { ActivityOptions, RetryOptions, TimeoutOptions } from './workflow/activity-options.ts'
 export { formatAddress, parseAddress, partitionOf } from './workflow/address.ts'
+export { childWorkflow } from './workflow/child-workflow.ts'
+export type { ChildWorkflowOptions } from './workflow/child-workflow.ts'
 export { defineWorkflow } from './workflow/define-workflow.ts'
 export type {
   ContextOf,
@@ -32,5 +34,8 @@ export type {
   WorkflowOptions,
 } from './workflow/define-workflow.ts'
 export type { Duration } from './workflow/duration.ts'
+export type { Persist } from './workflow/persist.ts'
+export { instanceRef, startInstance } from './workflow/instance-ref.ts'
+export type { InstanceStart } from './workflow/instance-ref.ts'
 export type { WorkflowProblem } from './workflow/machine-problems.ts'
 export type { SchemaIssue, SchemaResult, StandardSchema } from './workflow/schema.ts'

@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 
+import { isActorRef } from '../actor-ref.ts'
 import type { PersistedSnapshot } from '../record.ts'
 import { isMachine } from './logic.ts'
 
@@ -19,7 +20,7 @@ export function persist(snapshot: any): PersistedSnapshot {
     if (child.systemId !== undefined) children[child.id].systemId = child.systemId
     if (child._syncSnapshot === true) children[child.id].syncSnapshot = true
   }
-  const persisted: Record<string, unknown> = { status, value, context: withoutRefs(context), children }
+  const persisted: Record<string, unknown> = { status, value, context: storable(context), children }
   if (output !== undefined) persisted['output'] = output
   if (error !== undefined) persisted['error'] = error
   for (const id in snapshot.historyValue) {
@@ -27,6 +28,15 @@ export function persist(snapshot: any): PersistedSnapshot {
     history[id] = snapshot.historyValue[id].map((node: { id: string }) => ({ id: node.id }))
   }
   return persisted as unknown as PersistedSnapshot
+}
+
+/** The context with marks for actors. One that cannot be walked, such as one inside itself, is for the codec to refuse. */
+function storable(context: unknown): unknown {
+  try {
+    return withoutRefs(context)
+  } catch {
+    return context
+  }
 }
 
 /** Replaces references to actors by their marks, copying only what contains one. */
@@ -58,10 +68,6 @@ function itemsWithoutRefs(items: any[]): any[] {
 
 function markOf({ id, sessionId }: AnyActorRef): object {
   return { xstate$$type: 1, id, session: sessionId }
-}
-
-function isActorRef(value: object): value is AnyActorRef {
-  return 'sessionId' in value && 'send' in value && 'ref' in value
 }
 
 /** Every mark of a reference in a persisted snapshot, with where it stands. Made before XState consumes them. */

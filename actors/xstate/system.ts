@@ -1,5 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 
+import { addressOf } from '../instance-ref.ts'
 import type { ActorPath, EventObject } from '../record.ts'
 import type { TreeEffect } from './tree-effect.ts'
 
@@ -28,8 +29,10 @@ export class TreeSystem {
     this.#nextNumber = nextNumber
     this.scheduler = {
       schedule: (source, target, event, delay, id = `timer:${nextNumber()}`) => {
-        const [owner, to] = [hooks.pathOf(source), hooks.pathOf(target)]
-        hooks.effect({ type: 'setTimer', owner, id, target: to, event, delayMs: delay })
+        const owner = hooks.pathOf(source)
+        const to = addressOf(target)
+        const path = to === undefined ? hooks.pathOf(target) : ''
+        hooks.effect({ type: 'setTimer', owner, id, target: path, to, event, delayMs: delay })
       },
       cancel: (source, id) => hooks.effect({ type: 'cancelTimer', owner: hooks.pathOf(source), id }),
       cancelAll: source => hooks.effect({ type: 'cancelTimers', owner: hooks.pathOf(source) }),

@@ -1,4 +1,4 @@
-import type { ActorPath, EventObject } from '../record.ts'
+import type { ActorPath, Address, EventObject } from '../record.ts'
 
 /** What a step asked for, in the order it asked. */
 export type TreeEffect =
@@ -10,11 +10,15 @@ export type TreeEffect =
       readonly owner: ActorPath
       readonly id: string
       readonly target: ActorPath
+      /** The instance it goes to, when that is another one. */
+      readonly to: Address | undefined
       readonly event: EventObject
       readonly delayMs: number
     }
   | { readonly type: 'cancelTimer'; readonly owner: ActorPath; readonly id: string }
   | { readonly type: 'cancelTimers'; readonly owner: ActorPath }
+  /** An event for another instance. */
+  | { readonly type: 'post'; readonly target: Address; readonly event: EventObject }
   | { readonly type: 'emit'; readonly event: EventObject }
   | { readonly type: 'log'; readonly owner: ActorPath; readonly values: readonly unknown[] }
   | {

@@ -17,6 +17,7 @@
 import { createActor, type AnyActorLogic, type AnyActorRef, type AnyStateMachine } from 'xstate'
 
 import { RuntimeError } from '../errors.ts'
+import { addressOf, instanceRefOf } from '../instance-ref.ts'
 import type { PreparedMachines } from '../machine.ts'
 import type { ActorPath, EventObject, PersistedSnapshot } from '../record.ts'
 import type { LeafOutcome } from './leaf.ts'
@@ -41,6 +42,13 @@ export interface TreeOptions {
 const running = 1
 const stopped = 2
 
+/**
+ * How much one step may do before it counts as endless: an event from actor to actor counts one, and an actor made
+ * ten, for the memory it takes. What a machine does with one event is bounded by its `maxIterations`.
+ */
+const mostWork = 100_000
+const spawnWork = 10
+
 export class ActorTree {
   readonly #options: TreeOptions
   readonly #system: TreeSystem
@@ -50,6 +58,8 @@ export class ActorTree {
   #stepping = false
   #muted = false
   #transitioned = false
+  #work = 0
+  #endless: RuntimeError | undefined
 
   private constructor(options: TreeOptions) {
     this.#options = options
@@ -89,7 +99,7 @@ export class ActorTree {
     tree.#step(() => {
       tree.#root = tree.#createRoot(machine, { snapshot })
       for (const { holder, key, session, id } of marks)
-        holder[key] = tree.#find(session.slice(options.address.length + 1)) ?? goneRef(id, session)
+        holder[key] = tree.#refOf(session) ?? goneRef(id, session)
       tree.#root.start()
     })
     tree.#muted = false
@@ -98,6 +108,11 @@ export class ActorTree {
 
   get status(): PersistedSnapshot['status'] {
     return this.#root.getSnapshot().status
+  }
+
+  /** The live snapshot of the root. */
+  get snapshot(): unknown {
+    return this.#root.getSnapshot()
   }
 
   /** The error of a tree whose status is `error`. */
@@ -155,6 +170,11 @@ export class ActorTree {
     if (!leaf._syncSnapshot) return false
     const event = { type: `xstate.snapshot.${leaf.id}`, snapshot: leaf._snapshot }
     return this.#step(() => leaf._parent._send(event))
+  }
+
+  /** Stops every actor as XState does, exit actions included. Answers true. */
+  cancel(): boolean {
+    return this.#step(() => this.#root._stop())
   }
 
   /** The effects since the last call. */
@@ -216,11 +236,13 @@ export class ActorTree {
   #step(run: () => void): boolean {
     this.#stepping = true
     this.#transitioned = false
+    this.#work = 0
     try {
       run()
     } finally {
       this.#stepping = false
     }
+    if (this.#endless !== undefined) this.#fail(this.#endless)
     // A step that throws ends the instance without a transition.
     return this.#transitioned || this.status !== 'active'
   }
@@ -240,6 +262,8 @@ export class ActorTree {
       }
       ref.sessionId = `${ref._parent.sessionId}/${escapeId(ref.id)}`
     }
+    const endless = this.#muted ? undefined : this.#spend(spawnWork, ref, 'xstate.init')
+    if (endless !== undefined) throw endless
     if (isMachine(ref.logic)) ref.logic = machines.of(ref.logic).machine
     if (isLeaf(ref.logic)) this.#makeInert(ref)
     else ref._actorScope = new TreeScope(ref, this.#captureActions(ref), effect => this.#effect(effect))
@@ -296,8 +320,25 @@ export class ActorTree {
   #relay(target: any, event: EventObject): void {
     // The root's own done or error event: its snapshot says the same.
     if (target === this.#host || this.#muted) return
-    if (this.#stepping) target._send(event)
-    else this.#options.onOutsideEvent?.(this.#pathOf(target), event)
+    const address = addressOf(target)
+    if (address !== undefined) this.#effect({ type: 'post', target: address, event })
+    else if (!this.#stepping) this.#options.onOutsideEvent?.(this.#pathOf(target), event)
+    // Else it is dropped: with nothing new to take, every actor comes to rest.
+    else if (this.#spend(1, target, event.type) === undefined) target._send(event)
+  }
+
+  /** Counts the work of a step. Answers an error once it has been too much. */
+  #spend(work: number, target: AnyActorRef, event: string): RuntimeError | undefined {
+    this.#work += work
+    if (this.#work > mostWork) this.#endless ??= stepEndless(target, event)
+    return this.#endless
+  }
+
+  /** Ends the instance whatever its actors would make of the error: one that handled it could go on for ever. */
+  #fail(error: RuntimeError): void {
+    this.#root._snapshot = { ...this.#root._snapshot, status: 'error', error }
+    // Of a step that does not end only the failure counts: its effects would have no end either.
+    this.#effects = []
   }
 
   #effect(effect: TreeEffect): void {
@@ -306,6 +347,11 @@ export class ActorTree {
 
   #pathOf(ref: AnyActorRef): ActorPath {
     return ref.sessionId.slice(this.#options.address.length + 1)
+  }
+
+  /** Whom a reference stored in the context stood for. */
+  #refOf(session: string): any {
+    return instanceRefOf(session) ?? this.#find(session.slice(this.#options.address.length + 1))
   }
 
   #find(path: ActorPath): any {
@@ -320,6 +366,15 @@ export class ActorTree {
     }
     return ref
   }
+}
+
+function stepEndless({ sessionId }: AnyActorRef, event: string): RuntimeError {
+  return new RuntimeError(
+    'STEP_ENDLESS',
+    `the step does not end: it still had '${event}' to deliver to '${sessionId}' after ${mostWork} events inside the ` +
+      'instance; an actor sends to itself, or actors to each other, without end',
+    { fields: { actor: sessionId, event, limit: mostWork } },
+  )
 }
 
 function escapeId(id: string): string {

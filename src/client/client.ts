@@ -1,17 +1,20 @@
-import { RuntimeError } from '../../actors/errors.ts'
+import type { StartEnvelope } from '../../actors/envelope.ts'
+import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
 import type { RecordFilter, ScannedRecord } from '../../actors/ports.ts'
 import type { Address, InstanceStatus } from '../../actors/record.ts'
 import { digest } from '../codec/digest.ts'
 import type { Directory, RegisteredWorkflow } from '../nats/transport.ts'
 import { checkInstanceId, formatAddress } from '../workflow/address.ts'
 import type { InputOf, Workflow } from '../workflow/define-workflow.ts'
+import { parseDuration, type Duration } from '../workflow/duration.ts'
 import { validate } from '../workflow/schema.ts'
 import { InstanceHandle, type HandleContext } from './instance-handle.ts'
 import type { InstanceSnapshot } from './instance-snapshot.ts'
+import { publishForOutcome } from './outcome.ts'
 import { watchRecords } from './watch-records.ts'
 
 export interface ClientContext extends HandleContext {
-  readonly directory: Pick<Directory, 'listWorkflows'>
+  readonly directory: Pick<Directory, 'isServed' | 'listWorkflows'>
   close(): Promise<void>
 }
 
@@ -21,6 +24,14 @@ export interface StartOptions {
   /** What caused the start, for tracing. */
   readonly cause?: string
   readonly signal?: AbortSignal
+  /** How long to wait with `until: 'accepted'`; default 10 s. */
+  readonly timeout?: Duration
+  /**
+   * When it counts as started. `stored`, the default: it is in the inbox. It begins when a node takes it up, at once
+   * or after the next deployment, and a start that the node then refuses becomes a dead letter. `accepted`: a node
+   * has taken it up and committed it; what the node refuses is thrown.
+   */
+  readonly until?: 'accepted' | 'stored'
 }
 
 /** The input may be left out only where the machine needs none. */
@@ -54,6 +65,7 @@ const watchCapacity = 4096
 /** Starts, sends to, reads and watches instances. Needs no node in this process, and for reading none at all. */
 export class Client implements AsyncDisposable {
   readonly #context: ClientContext
+  readonly #known = new Set<string>()
 
   constructor(context: ClientContext) {
     this.#context = context
@@ -62,10 +74,14 @@ export class Client implements AsyncDisposable {
   /**
    * Starts an instance. Durable once resolved. The same id with the same input is the same start, however often.
    *
+   * By definition, the input is checked here before anything is sent. By name, only the node can check it, so pass
+   * `until: 'accepted'` to hear of it.
+   *
    * @param workflow its definition, or its name when the definition is elsewhere
    * @throws RuntimeError `INSTANCE_EXISTS` when it was started with another input; `ID_INVALID`, `INPUT_INVALID`,
    * `PAYLOAD_TOO_LARGE`, `WORKFLOW_UNKNOWN` (by name only: no node has ever run it): nothing was started;
-   * `STORE_UNAVAILABLE` when the outcome is unknown: start again with the same id
+   * `STORE_UNAVAILABLE` when the outcome is unknown: start again with the same id. With `until: 'accepted'` any
+   * other {@link Rejection} of the node, and `TIMEOUT` when none answered in time: the start is durable all the same
    */
   start<TWorkflow extends Workflow>(
     workflow: TWorkflow,
@@ -79,23 +95,22 @@ export class Client implements AsyncDisposable {
     options: StartOptions & { readonly input?: unknown } = {},
   ): Promise<InstanceHandle> {
     const { inbox, snapshots, clock, nextId } = this.#context
-    const { id, input, cause, signal } = options
+    const { id, input, cause, signal, until = 'stored' } = options
     const handle = this.instance(workflow, id ?? nextId())
     const target = handle.address
     if (typeof workflow === 'string') await this.#checkKnown(workflow)
     const schema = typeof workflow === 'string' ? undefined : workflow.inputSchema
     if (schema !== undefined) validate(schema, input, 'input')
-    const inputDigest = digest(input)
+    const inputDigest = digest(input, 'input')
     if (id !== undefined) {
       const existing = await snapshots.peek(target, signal)
       if (existing?.summary.inputDigest === inputDigest) return handle
       if (existing !== undefined) throw instanceExists(target)
     }
-    const envelope = { id: nextId(), target, cause, time: clock.now() }
-    await inbox.publish(
-      { type: 'start', ...envelope, input, inputDigest },
-      signal === undefined ? {} : { signal },
-    )
+    const time = clock.now()
+    const envelope = { type: 'start', id: nextId(), target, cause, time, input, inputDigest } as const
+    if (until === 'stored') await inbox.publish(envelope, signal === undefined ? {} : { signal })
+    else await this.#publishAccepted(envelope, options)
     return handle
   }
 
@@ -151,8 +166,27 @@ export class Client implements AsyncDisposable {
     await this.close()
   }
 
+  async #publishAccepted(envelope: StartEnvelope, { signal, timeout = '10s' }: StartOptions): Promise<void> {
+    const { inputDigest, target } = envelope
+    const timeoutMs = parseDuration(timeout, 'timeout')
+    try {
+      const outcome = await publishForOutcome(this.#context, envelope, { signal, timeoutMs })
+      if (outcome.type !== 'rejected') return
+      throw new RuntimeError(outcome.code, outcome.message, { fields: { ...target, ...outcome.fields } })
+    } catch (error) {
+      if (!isRuntimeError(error, 'TIMEOUT')) throw error
+      // An answer can be lost; the record cannot.
+      const existing = await this.#context.snapshots.peek(target, signal)
+      if (existing === undefined) throw error
+      if (existing.summary.inputDigest !== inputDigest) throw instanceExists(target)
+    }
+  }
+
+  /** What a node has registered once stays registered, so it is asked for once. */
   async #checkKnown(name: string): Promise<void> {
+    if (this.#known.has(name)) return
     const known = (await this.workflows()).map(workflow => workflow.name)
+    for (const each of known) this.#known.add(each)
     if (known.includes(name)) return
     const hint = known.length === 0 ? 'no node has registered any yet' : `known are ${known.join(', ')}`
     throw new RuntimeError('WORKFLOW_UNKNOWN', `there is no workflow '${name}': ${hint}`, {

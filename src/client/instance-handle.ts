@@ -1,15 +1,15 @@
 import { checkEvent } from '../../actors/event.ts'
-import type { Envelope, Rejection, SourcePosition } from '../../actors/envelope.ts'
-import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
+import type { Envelope, Refusal, SourcePosition } from '../../actors/envelope.ts'
+import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock, Inbox, Snapshots } from '../../actors/ports.ts'
 import type { Address, EventObject } from '../../actors/record.ts'
-import { decodeValue } from '../codec/msgpack.ts'
-import type { Replies } from '../nats/replies.ts'
+import type { Directory } from '../nats/transport.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { EventOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
 import { validate } from '../workflow/schema.ts'
 import { toInstanceSnapshot, type InstanceSnapshot } from './instance-snapshot.ts'
+import { publishForOutcome, type OutcomeContext } from './outcome.ts'
 import { watchRecords } from './watch-records.ts'
 
 /** What became of an event: what the instance looked like after the turn that took it, or why it was not taken. */
@@ -20,7 +20,7 @@ export type UpdateOutcome<TWorkflow extends Workflow = Workflow> =
       readonly revision: number
       readonly snapshot: Pick<InstanceSnapshot<TWorkflow>, 'value' | 'context' | 'output' | 'error'>
     }
-  | { readonly type: 'rejected'; readonly code: Rejection; readonly message: string }
+  | Refusal
 
 export interface SendOptions {
   /** What caused the event, for tracing. */
@@ -45,10 +45,10 @@ export interface UpdateOptions extends SendOptions {
 
 const watchCapacity = 256
 
-export interface HandleContext {
+export interface HandleContext extends OutcomeContext {
+  readonly directory: Pick<Directory, 'isServed'>
   readonly inbox: Inbox
   readonly snapshots: Snapshots
-  readonly replies: Pick<Replies, 'expect'>
   readonly clock: Clock
   readonly nextId: () => string
 }
@@ -84,18 +84,22 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    */
   async update(event: EventOf<TWorkflow>, options: UpdateOptions = {}): Promise<UpdateOutcome<TWorkflow>> {
     const timeoutMs = parseDuration(options.timeout ?? '10s', 'timeout')
-    const envelope = this.#envelope(event, options)
-    const reply = this.#context.replies.expect(timeoutMs, options.signal)
-    try {
-      await this.#context.inbox.publish(envelope, { ...signalOf(options), replyTo: reply.subject })
-      return decodeValue(await reply.answer) as UpdateOutcome<TWorkflow>
-    } catch (error) {
-      if (!isRuntimeError(error, 'TIMEOUT')) throw error
-      const message = `no outcome within ${timeoutMs} ms: the event is durable, what becomes of it not known yet`
-      throw new RuntimeError('TIMEOUT', message, { cause: error, retryable: true })
-    } finally {
-      reply.dispose()
-    }
+    const { signal } = options
+    const outcome = await publishForOutcome(this.#context, this.#envelope(event, options), {
+      signal,
+      timeoutMs,
+    })
+    return outcome as UpdateOutcome<TWorkflow>
+  }
+
+  /**
+   * Whether a node runs the partition of this instance, so that what is sent is applied now and not when one comes
+   * back. A node that was killed counts until its lease has expired.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED` when leases may not be read; `STORE_UNAVAILABLE`
+   */
+  isServed(options: { readonly signal?: AbortSignal } = {}): Promise<boolean> {
+    return this.#context.directory.isServed(this.address, options.signal)
   }
 
   /** The instance as last committed; undefined when there is none. Needs no node. */
@@ -129,7 +133,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
     predicate: (snapshot: InstanceSnapshot<TWorkflow>) => boolean,
     options: WaitOptions = {},
   ): Promise<InstanceSnapshot<TWorkflow>> {
-    return this.#await(options, snapshot => {
+    return this.#await(options, 'is not what is waited for', snapshot => {
       if (predicate(snapshot)) return snapshot
       if (snapshot.status === 'running') return undefined
       throw new RuntimeError(
@@ -147,7 +151,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    * on abort
    */
   async result(options: WaitOptions = {}): Promise<OutputOf<TWorkflow>> {
-    const final = await this.#await(options, snapshot => {
+    const final = await this.#await(options, 'has not ended', snapshot => {
       return snapshot.status === 'running' ? undefined : snapshot
     })
     if (final.status === 'done') return final.output as OutputOf<TWorkflow>
@@ -159,6 +163,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
 
   async #await<T>(
     options: WaitOptions,
+    lateness: string,
     choose: (snapshot: InstanceSnapshot<TWorkflow>) => T | undefined,
   ): Promise<T> {
     const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout')
@@ -171,7 +176,10 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
       }
       throw new RuntimeError('ABORTED', `watching ${formatAddress(this.address)} ended`)
     }
-    const late = () => this.#timeout(`${formatAddress(this.address)} was not there within ${timeoutMs} ms`)
+    const late = () => {
+      const message = `${formatAddress(this.address)} ${lateness} after ${timeoutMs} ms`
+      return new RuntimeError('TIMEOUT', message, { fields: { ...this.address, timeoutMs }, retryable: true })
+    }
     try {
       return await this.#within(find(), timeoutMs, options.signal, late)
     } finally {
@@ -217,10 +225,6 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
     } finally {
       cleanUp()
     }
-  }
-
-  #timeout(message: string): RuntimeError {
-    return new RuntimeError('TIMEOUT', message, { retryable: true })
   }
 }
 

@@ -9,6 +9,8 @@ export interface InstanceSnapshot<TWorkflow extends Workflow = Workflow> {
   readonly address: Address
   /** Rises with every commit. */
   readonly revision: number
+  /** Type of the last event that changed it: what this revision came of. */
+  readonly event: string
   readonly status: InstanceStatus
   readonly value: StateValueFrom<MachineOf<TWorkflow>>
   readonly context: ContextOf<TWorkflow>
@@ -35,12 +37,13 @@ type MachineOf<TWorkflow extends Workflow> =
 export function toInstanceSnapshot<TWorkflow extends Workflow>(
   stored: StoredRecord,
 ): InstanceSnapshot<TWorkflow> {
-  const { record, revision } = stored
+  const { event, record, revision } = stored
   const { snapshot } = record
   const value = (snapshot.value ?? {}) as StateValue
   const view: InstanceSnapshot = {
     address: { workflow: record.workflow, id: record.id },
     revision,
+    event,
     status: record.status,
     value,
     context: snapshot.context,

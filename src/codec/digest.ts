@@ -12,17 +12,18 @@ const LENGTH = 22
  * deeply equal values: the order of fields, of Map entries and of Set members does not matter, fields that
  * are undefined count as absent, and the stack of an error is left out.
  *
+ * @param name what the value is called in an error
  * @throws RuntimeError `VALUE_UNSUPPORTED` like `encodeValue`
  */
-export function digest(value: unknown): string {
-  return createHash('sha256').update(canonicalBytes(value)).digest('base64url').slice(0, LENGTH)
+export function digest(value: unknown, name = ''): string {
+  return createHash('sha256').update(canonicalBytes(value, name)).digest('base64url').slice(0, LENGTH)
 }
 
-function canonicalBytes(value: unknown): Uint8Array {
+function canonicalBytes(value: unknown, name: string): Uint8Array {
   try {
     return encodeValue(canonical(value))
   } catch (error) {
-    throw refusal(value, error)
+    throw refusal(value, error, name)
   }
 }
 

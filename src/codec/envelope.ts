@@ -2,45 +2,72 @@
  * Envelopes as bytes: a msgpack map, or JSON when the first byte is `{` (0x7b, in msgpack a whole number, so
  * no envelope begins with it), so that a foreign publisher needs nothing but JSON. Fields as in Envelope:
  *
- * | field       | of    | what it must be                                                            |
- * | ----------- | ----- | -------------------------------------------------------------------------- |
- * | id          | both  | a string of 1 to 128 characters; the same id is applied once               |
- * | type        | both  | `start` or `send`                                                          |
- * | target      | both  | an object: `workflow` and `id`, the address                                |
- * | time        | both  | milliseconds since the epoch, by the sender's clock                        |
- * | cause       | both  | absent, or a string of up to 1,024 characters                              |
- * | source      | both  | absent, or an object: `name`, 1 to 64 characters, `position`, from 0       |
- * | event       | send  | an object with a non-empty string `type`, not `*` nor `xstate.…`           |
- * | input       | start | anything                                                                   |
- * | inputDigest | start | a string of 1 to 128 characters; computed from the input when absent       |
+ * | field       | of     | what it must be                                                           |
+ * | ----------- | ------ | ------------------------------------------------------------------------- |
+ * | id          | all    | a string of 1 to 400 characters; the same id is applied once              |
+ * | type        | all    | `start`, `send`, `settle` or `cancel`                                     |
+ * | target      | all    | an object: `workflow` and `id`, the address                               |
+ * | time        | all    | milliseconds since the epoch, by the sender's clock                       |
+ * | cause       | all    | absent, or a string of up to 1,024 characters                             |
+ * | source      | all    | absent, or an object: `name`, 1 to 400 characters, `position`, from 0     |
+ * | event       | send   | an object with a non-empty string `type`, not `*` nor `xstate.…`          |
+ * | input       | start  | anything                                                                  |
+ * | inputDigest | start  | a string of 1 to 128 characters; computed from the input when absent      |
+ * | parent      | start  | absent, or the ParentLink of a child: see child-workflow.ts               |
+ * | path        | settle | a string: the actor in the parent that stands for the child               |
+ * | incarnation | settle | a whole number: which invocation of it                                    |
+ * | outcome     | settle | an object: `status`, `done` with an `output` or `error` with an `error`   |
+ * | reason      | cancel | a string of up to 1,024 characters                                        |
  *
+ * `settle` and `cancel` are what nodes send each other about children.
  * Where a field may be absent it may be null. Other fields are ignored.
  */
-import type { Envelope, SourcePosition } from '../../actors/envelope.ts'
+import type { ParentLink } from '../../actors/child-workflow.ts'
+import type {
+  Envelope,
+  EnvelopeBase,
+  SettleMessage,
+  SourcePosition,
+  StartMessage,
+} from '../../actors/envelope.ts'
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
 import { checkEvent } from '../../actors/event.ts'
 import type { Address, EventObject } from '../../actors/record.ts'
 import { checkInstanceId, isName, nameForm } from '../workflow/address.ts'
 import { digest } from './digest.ts'
 import { decodeValue, encodeValue } from './msgpack.ts'
-import { checkFields, moment, object, oneOf, nullable, textOf, whole } from './shape.ts'
+import { checkFields, moment, object, oneOf, nullable, text, textOf, whole } from './shape.ts'
 import type { Field } from './shape.ts'
 
 const malformed = 'ENVELOPE_MALFORMED'
 
 const envelopeShape: readonly Field[] = [
-  textOf('id', 1, 128),
-  oneOf('type', 'start', 'send'),
+  textOf('id', 1, 400),
+  oneOf('type', 'start', 'send', 'settle', 'cancel'),
   object('target'),
   moment('time'),
   nullable(textOf('cause', 0, 1024)),
   nullable(object('source')),
-  nullable(textOf('inputDigest', 1, 128)),
 ]
 
-const targetShape: readonly Field[] = [{ name: 'workflow', allowed: nameForm, matches: isName }]
+const startShape: readonly Field[] = [nullable(textOf('inputDigest', 1, 128)), nullable(object('parent'))]
 
-const sourceShape: readonly Field[] = [textOf('name', 1, 64), whole('position', 0)]
+const parentShape: readonly Field[] = [
+  object('address'),
+  text('path'),
+  whole('incarnation', 0),
+  whole('depth', 1),
+]
+
+const settleShape: readonly Field[] = [text('path'), whole('incarnation', 0), object('outcome')]
+
+const outcomeShape: readonly Field[] = [oneOf('status', 'done', 'error')]
+
+const cancelShape: readonly Field[] = [textOf('reason', 0, 1024)]
+
+const addressShape: readonly Field[] = [{ name: 'workflow', allowed: nameForm, matches: isName }]
+
+const sourceShape: readonly Field[] = [textOf('name', 1, 400), whole('position', 0)]
 
 /**
  * Bytes of an envelope, as msgpack. Checked first: what the receiver would refuse never leaves.
@@ -87,15 +114,53 @@ function unreadable(form: string, bytes: Uint8Array, error: unknown): RuntimeErr
 
 function checkEnvelope(content: unknown): Envelope {
   const fields = checkFields(malformed, '', content, envelopeShape)
-  const base = {
+  const base: EnvelopeBase = {
     id: fields['id'] as string,
-    target: checkTarget(fields['target']),
+    target: checkAddress('target', fields['target']),
     time: fields['time'] as number,
     ...(isGiven(fields['cause']) && { cause: fields['cause'] as string }),
     ...(isGiven(fields['source']) && { source: checkSource(fields['source']) }),
   }
-  if (fields['type'] === 'send') return { type: 'send', ...base, event: checkEnvelopeEvent(fields['event']) }
-  return { type: 'start', ...base, input: fields['input'], inputDigest: inputDigestOf(fields) }
+  switch (fields['type'] as Envelope['type']) {
+    case 'start':
+      return { type: 'start', ...base, ...checkStart(fields) }
+    case 'send':
+      return { type: 'send', ...base, event: checkEnvelopeEvent(fields['event']) }
+    case 'settle':
+      return { type: 'settle', ...base, ...checkSettle(fields) }
+    case 'cancel':
+      checkFields(malformed, '', fields, cancelShape)
+      return { type: 'cancel', ...base, reason: fields['reason'] as string }
+  }
+}
+
+function checkStart(fields: Readonly<Record<string, unknown>>): Omit<StartMessage, 'type'> {
+  checkFields(malformed, '', fields, startShape)
+  return {
+    input: fields['input'],
+    inputDigest: inputDigestOf(fields),
+    ...(isGiven(fields['parent']) && { parent: checkParent(fields['parent']) }),
+  }
+}
+
+function checkParent(content: unknown): ParentLink {
+  const { address, path, incarnation, depth } = checkFields(malformed, 'parent', content, parentShape)
+  return {
+    address: checkAddress('parent.address', address),
+    path: path as string,
+    incarnation: incarnation as number,
+    depth: depth as number,
+  }
+}
+
+function checkSettle(fields: Readonly<Record<string, unknown>>): Omit<SettleMessage, 'type'> {
+  const { path, incarnation, outcome } = checkFields(malformed, '', fields, settleShape)
+  const { status, output, error } = checkFields(malformed, 'outcome', outcome, outcomeShape)
+  return {
+    path: path as string,
+    incarnation: incarnation as number,
+    outcome: status === 'done' ? { status, output } : { status: 'error', error },
+  }
 }
 
 /** JSON publishers of many languages write null for what is absent. */
@@ -103,12 +168,12 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null
 }
 
-function checkTarget(content: unknown): Address {
-  const target = checkFields(malformed, 'target', content, targetShape)
+function checkAddress(path: string, content: unknown): Address {
+  const address = checkFields(malformed, path, content, addressShape)
   try {
-    return { workflow: target['workflow'] as string, id: checkInstanceId(target['id']) }
+    return { workflow: address['workflow'] as string, id: checkInstanceId(address['id']) }
   } catch (error) {
-    throw asMalformed(error, 'target.id')
+    throw asMalformed(error, `${path}.id`)
   }
 }
 

@@ -1,4 +1,5 @@
-import type { InstanceRecord } from '../../actors/record.ts'
+import { instanceStatuses } from '../../actors/record.ts'
+import type { InstanceRecord, OutboxEntry } from '../../actors/record.ts'
 import { checkFields, flag, isObject, list, misshapen, moment, object, oneOf, optional } from './shape.ts'
 import { text, textOf, whole } from './shape.ts'
 import type { Field } from './shape.ts'
@@ -9,7 +10,7 @@ const recordShape: readonly Field[] = [
   textOf('workflow', 1, 256),
   textOf('id', 1, 256),
   whole('version', 0),
-  oneOf('status', 'running', 'done', 'failed'),
+  oneOf('status', ...instanceStatuses),
   moment('createdAt'),
   moment('updatedAt'),
   text('inputDigest'),
@@ -20,6 +21,7 @@ const recordShape: readonly Field[] = [
   whole('cursor', 0),
   list('recent'),
   object('sources'),
+  optional(object('parent')),
   whole('counter', 0),
 ]
 
@@ -45,6 +47,7 @@ const timerShape: readonly Field[] = [
   text('owner'),
   text('id'),
   text('target'),
+  optional(object('to')),
   eventField,
   moment('dueAt'),
   whole('seq', 0),
@@ -57,11 +60,17 @@ const activityShape: readonly Field[] = [
   whole('attempt', 1),
   moment('startedAt'),
   optional(moment('retryAt')),
+  optional(object('child')),
 ]
 
-const entryShape: readonly Field[] = [oneOf('type', 'emit', 'action'), text('effectId'), eventField]
+const entryShape: readonly Field[] = [oneOf('type', 'post', 'emit', 'action'), text('effectId')]
 
-const actionShape: readonly Field[] = [text('owner'), text('action')]
+/** What an entry has besides, by its type. */
+const entryShapes: Readonly<Record<OutboxEntry['type'], readonly Field[]>> = {
+  post: [object('target'), object('message')],
+  emit: [eventField],
+  action: [eventField, text('owner'), text('action')],
+}
 
 /**
  * Answers the content unchanged if it is a record.
@@ -78,7 +87,7 @@ export function checkRecord(content: unknown): InstanceRecord {
   }
   for (const [index, item] of itemsOf(record, 'outbox')) {
     const entry = checkFields(malformed, `outbox[${index}]`, item, entryShape)
-    if (entry['type'] === 'action') checkFields(malformed, `outbox[${index}]`, entry, actionShape)
+    checkFields(malformed, `outbox[${index}]`, entry, entryShapes[entry['type'] as OutboxEntry['type']])
   }
   for (const [index, id] of itemsOf(record, 'recent')) {
     if (typeof id !== 'string') throw misshapen(malformed, `recent[${index}]`, 'a string', id)

@@ -25,14 +25,14 @@ const upgrades: readonly Upgrade[] = []
  * Bytes of a record in the newest format.
  *
  * @throws RuntimeError `VALUE_UNSUPPORTED` naming the path to what cannot be stored, such as
- * `snapshot.context.items[3].callback`
+ * `snapshot.context.items[3].callback`; an activity in it is named by its own path: `activities.charge.input.done`
  */
 export function encodeRecord(record: InstanceRecord): Uint8Array {
   try {
     return encodeValue([RECORD_FORMAT, contentOf(record)])
   } catch (error) {
     // fails again, with a path that begins at the record
-    encodeValue(record)
+    encodeValue({ ...record, activities: Object.fromEntries(record.activities.map(one => [one.path, one])) })
     throw error
   }
 }
@@ -78,6 +78,7 @@ function contentOf(record: InstanceRecord): Readonly<Record<string, unknown>> {
     content['sources'] = record.sources
     break
   }
+  if (record.parent !== undefined) content['parent'] = record.parent
   content['counter'] = record.counter
   return content
 }

@@ -57,7 +57,7 @@ export const textOf = (name: string, min: number, max: number): Field => ({
 /** One of these texts. */
 export const oneOf = (name: string, ...values: readonly string[]): Field => ({
   name,
-  allowed: values.map(value => `'${value}'`).join(' or '),
+  allowed: listed(values.map(value => `'${value}'`)),
   matches: value => values.includes(value as string),
 })
 
@@ -110,4 +110,9 @@ function summary(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
   if (Array.isArray(value)) return 'an array'
   return value === undefined ? 'nothing' : `a value of type ${typeof value}`
+}
+
+/** `a, b or c`. */
+function listed(values: readonly string[]): string {
+  return [values.slice(0, -1).join(', '), ...values.slice(-1)].filter(part => part !== '').join(' or ')
 }

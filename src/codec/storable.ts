@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { isActorRef } from '../../actors/actor-ref.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 
 /**
@@ -7,9 +8,13 @@ import { RuntimeError } from '../../actors/errors.ts'
  */
 export const MAX_DEPTH = 500
 
-/** True for objects whose content nobody can look at: stored, they would silently come back empty. */
+/**
+ * True for objects that would silently come back as something else: those whose content nobody can look at, and
+ * references to actors.
+ */
 export function isOpaque(object: object): boolean {
   return (
+    isActorRef(object) ||
     types.isPromise(object) ||
     object instanceof WeakMap ||
     object instanceof WeakSet ||
@@ -22,15 +27,16 @@ export function isOpaque(object: object): boolean {
  * encoding has failed.
  *
  * @param cause what the encoder stumbled over, kept when nothing better can be said
+ * @param at what the value is called: each path begins with it
  */
-export function refusal(value: unknown, cause: unknown): RuntimeError {
+export function refusal(value: unknown, cause: unknown, at = ''): RuntimeError {
   try {
-    const found = findUnstorable(value, '', new Map())
+    const found = findUnstorable(value, at, new Map())
     if (found !== undefined) return unsupported(found.path, found.reason, undefined)
   } catch (error) {
-    return unsupported('', `cannot be read: ${String(error)}`, error)
+    return unsupported(at, `cannot be read: ${String(error)}`, error)
   }
-  return unsupported('', `cannot be encoded: ${String(cause)}`, cause)
+  return unsupported(at, `cannot be encoded: ${String(cause)}`, cause)
 }
 
 interface Finding {
@@ -50,6 +56,7 @@ function findUnstorable(value: unknown, path: string, ancestors: Map<object, str
   if (typeof value === 'function') return { path, reason: 'is a function, which cannot be stored' }
   if (typeof value === 'symbol') return { path, reason: 'is a symbol, which cannot be stored' }
   if (typeof value !== 'object' || value === null) return undefined
+  if (isActorRef(value)) return { path, reason: actorReason(value.id) }
   if (isOpaque(value)) return { path, reason: `is a ${value.constructor.name}, which cannot be stored` }
   const earlier = ancestors.get(value)
   if (earlier !== undefined) {
@@ -63,6 +70,10 @@ function findUnstorable(value: unknown, path: string, ancestors: Map<object, str
   }
   ancestors.delete(value)
   return undefined
+}
+
+function actorReason(id: string): string {
+  return `is a reference to an actor, which only objects and lists in a context can hold: use its id '${id}' instead`
 }
 
 /** What an object contains, each with the expression that leads to it. */

@@ -13,7 +13,7 @@ export class MemoryHeartbeats implements Heartbeats {
 
   async beat(): Promise<void> {
     this.#namespace.heartbeats.set(this.#node, this.#namespace.clock.monotonic())
-    this.#tell(listener => listener.alive(this.#node))
+    this.#tell(listener => listener.alive(this.#node, 0))
   }
 
   async leave(): Promise<void> {
@@ -24,11 +24,19 @@ export class MemoryHeartbeats implements Heartbeats {
   async listen(listener: HeartbeatListener): Promise<() => void> {
     const { clock, heartbeats, heartbeatListeners, leaseTtlMs } = this.#namespace
     heartbeatListeners.add(listener)
-    for (const [name, at] of heartbeats) if (clock.monotonic() - at < leaseTtlMs) listener.alive(name)
+    for (const [name, at] of heartbeats) {
+      const agoMs = clock.monotonic() - at
+      if (agoMs < leaseTtlMs) listener.alive(name, agoMs)
+    }
     return () => heartbeatListeners.delete(listener)
   }
 
   #tell(what: (listener: HeartbeatListener) => void): void {
-    for (const listener of this.#namespace.heartbeatListeners) queueMicrotask(() => what(listener))
+    const { heartbeatListeners } = this.#namespace
+    for (const listener of heartbeatListeners) {
+      queueMicrotask(() => {
+        if (heartbeatListeners.has(listener)) what(listener)
+      })
+    }
   }
 }

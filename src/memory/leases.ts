@@ -42,7 +42,12 @@ export class MemoryLeases implements Leases {
     const { partition, term } = lease
     if (this.#holder(partition)?.term !== term) return
     this.#namespace.leases.delete(partition)
-    for (const listener of this.#namespace.releaseListeners) queueMicrotask(() => listener(partition))
+    const { releaseListeners } = this.#namespace
+    for (const listener of releaseListeners) {
+      queueMicrotask(() => {
+        if (releaseListeners.has(listener)) listener(partition)
+      })
+    }
   }
 
   onReleased(listener: (partition: number) => void): () => void {

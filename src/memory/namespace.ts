@@ -103,6 +103,22 @@ export class MemoryNamespace {
     return stored
   }
 
+  /**
+   * Puts bytes in the place of a record that still has that revision (0: there is none).
+   *
+   * @throws RuntimeError `REVISION_CONFLICT`
+   */
+  replaceRecord(address: Address, data: Uint8Array, summary: RecordSummary, expected: number): MemoryRecord {
+    const key = formatAddress(address)
+    const found = this.records.get(key)?.revision ?? 0
+    if (found !== expected) {
+      throw new RuntimeError('REVISION_CONFLICT', `cannot commit ${key}: another write came first`, {
+        fields: { expected, found },
+      })
+    }
+    return this.writeRecord(address, data, summary)
+  }
+
   /** The inbox of one partition. */
   inbox(partition: number): MemoryPartition {
     let found = this.#inbox.get(partition)

@@ -13,6 +13,8 @@ export interface StoredEnvelope {
 
 /** The most envelopes of a partition that are unsettled at a time. */
 const prefetch = 256
+/** So many removed envelopes can be brought back. */
+const mostRemoved = 64
 
 /** One partition of the inbox: what is not acknowledged, in order, and the term that is served. */
 export class MemoryPartition {
@@ -20,6 +22,8 @@ export class MemoryPartition {
   readonly namespace: MemoryNamespace
   /** By sequence, which is the order they came in. */
   readonly #waiting = new Map<number, StoredEnvelope>()
+  /** The last of those that waited once, oldest first. */
+  readonly #removed: StoredEnvelope[] = []
   #latestTerm = 0
   #consumer: MemoryConsumer | undefined
 
@@ -56,7 +60,31 @@ export class MemoryPartition {
 
   /** Removes an envelope, if the consumer that asks still is the one served. */
   remove(seq: number, by: MemoryConsumer): void {
-    if (by === this.#consumer) this.#waiting.delete(seq)
+    const stored = this.#waiting.get(seq)
+    if (by !== this.#consumer || stored === undefined) return
+    this.#waiting.delete(seq)
+    this.#removed.push(stored)
+    if (this.#removed.length > mostRemoved) this.#removed.shift()
+  }
+
+  /** How many envelopes are not acknowledged. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  has(seq: number): boolean {
+    return this.#waiting.has(seq)
+  }
+
+  /**
+   * Brings back the envelopes removed last, as a server that was killed may. Whoever opens the partition next is told of
+   * them.
+   */
+  bringBack(count: number): void {
+    const back = this.#removed.splice(Math.max(0, this.#removed.length - count))
+    const all = [...this.#waiting.values(), ...back].toSorted((a, b) => a.seq - b.seq)
+    this.#waiting.clear()
+    for (const stored of all) this.#waiting.set(stored.seq, stored)
   }
 }
 

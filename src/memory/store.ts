@@ -28,16 +28,9 @@ export class MemoryStore implements Store {
     signal?.throwIfAborted()
     const namespace = this.#namespace
     const address = { workflow: record.workflow, id: record.id }
-    const key = formatAddress(address)
     const data = encodeRecord(record)
-    namespace.requireFitting(`commit ${key}`, data)
-    const found = namespace.records.get(key)?.revision ?? 0
-    if (found !== expected) {
-      throw new RuntimeError('REVISION_CONFLICT', `cannot commit ${key}: another write came first`, {
-        fields: { expected, found },
-      })
-    }
-    return namespace.writeRecord(address, data, summary).revision
+    namespace.requireFitting(`commit ${formatAddress(address)}`, data)
+    return namespace.replaceRecord(address, data, summary, expected).revision
   }
 
   async *scan(
@@ -58,7 +51,7 @@ export class MemoryStore implements Store {
 export function decoded({ address, data, revision, summary }: MemoryRecord): StoredRecord {
   const record = decodeRecord(data)
   if (record.workflow === address.workflow && record.id === address.id) {
-    return { record, revision, commit: summary?.commit ?? '' }
+    return { record, revision, commit: summary?.commit ?? '', event: summary?.event ?? '' }
   }
   const [found, place] = [formatAddress(record), formatAddress(address)]
   throw new RuntimeError('RECORD_MALFORMED', `the record stored for ${place} is that of ${found}`, {

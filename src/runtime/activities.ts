@@ -1,6 +1,7 @@
 import type { AnyActorLogic } from 'xstate'
 
 import { activitySpecOf, idempotencyKey, type ActivityLog, type ActivitySpec } from '../../actors/activity.ts'
+import { childSpecOf, mostDepth } from '../../actors/child-workflow.ts'
 import type { ActivityReport } from '../../actors/draft.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock } from '../../actors/ports.ts'
@@ -50,9 +51,9 @@ export class Activities {
       this.#remove(key, path, incarnation)
       start.report({ type: 'settled', path, incarnation, outcome })
     }
-    if (logic === undefined) {
-      const message = `the machine of ${key} has no actor '${path}' any more: bring back '${activity.src}'`
-      queueMicrotask(() => settled({ status: 'error', error: new RuntimeError('ACTIVITY_FAILED', message) }))
+    if (logic === undefined || childSpecOf(logic) !== undefined) {
+      const error = logic === undefined ? logicMissing(key, activity) : tooDeep(key)
+      queueMicrotask(() => settled({ status: 'error', error }))
       return
     }
     const spec = activitySpecOf(logic)
@@ -149,6 +150,20 @@ export class Activities {
     if (ofInstance.size === 0) this.#byInstance.delete(key)
     this.#size--
   }
+}
+
+function logicMissing(key: string, { path, src }: ActivityRecord): RuntimeError {
+  const message = `the machine of ${key} has no actor '${path}' any more: bring back '${src}'`
+  return new RuntimeError('ACTIVITY_FAILED', message)
+}
+
+/** Children are started by messages; only one that must not be is asked for here. */
+function tooDeep(key: string): RuntimeError {
+  return new RuntimeError(
+    'DEPTH_EXCEEDED',
+    `${key} has ${mostDepth} parents above it and may have no child: does a workflow start itself without end?`,
+    { fields: { instance: key, limit: mostDepth } },
+  )
 }
 
 function keyOf(address: Address): string {

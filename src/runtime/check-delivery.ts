@@ -1,13 +1,11 @@
-import type { Delivery, Rejection } from '../../actors/envelope.ts'
+import type { Delivery, Refusal } from '../../actors/envelope.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { EventObject } from '../../actors/record.ts'
 import { validate } from '../workflow/schema.ts'
 import type { HostedWorkflow } from './hosted-workflow.ts'
 
 /** The delivery as the machine shall see it, or why it must not. */
-export type CheckedDelivery =
-  | { readonly type: 'accepted'; readonly delivery: Delivery }
-  | { readonly type: 'rejected'; readonly code: Rejection; readonly message: string }
+export type CheckedDelivery = { readonly type: 'accepted'; readonly delivery: Delivery } | Refusal
 
 /** Holds what came from outside against the schemas of the workflow. */
 export function checkDelivery(workflow: HostedWorkflow, delivery: Delivery): CheckedDelivery {
@@ -18,6 +16,7 @@ export function checkDelivery(workflow: HostedWorkflow, delivery: Delivery): Che
       const input = validate(workflow.inputSchema, envelope.input, 'input')
       return { type: 'accepted', delivery: { ...delivery, envelope: { ...envelope, input } } }
     }
+    if (envelope.type !== 'send') return { type: 'accepted', delivery }
     const schema = workflow.eventSchemas[envelope.event.type]
     if (schema === undefined) return { type: 'accepted', delivery }
     const event = validate(schema, envelope.event, 'event') as EventObject
@@ -25,6 +24,6 @@ export function checkDelivery(workflow: HostedWorkflow, delivery: Delivery): Che
   } catch (error) {
     if (!isRuntimeError(error)) throw error
     const code = envelope.type === 'start' ? 'INPUT_INVALID' : 'EVENT_INVALID'
-    return { type: 'rejected', code, message: error.message }
+    return { type: 'rejected', code, message: error.message, fields: error.fields }
   }
 }

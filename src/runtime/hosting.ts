@@ -2,15 +2,18 @@ import type { AnyActorLogic } from 'xstate'
 
 import type { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
-import type { Delivery, Outcome } from '../../actors/envelope.ts'
-import { isRuntimeError, type RuntimeError } from '../../actors/errors.ts'
+import type { Delivery, Envelope, Outcome } from '../../actors/envelope.ts'
+import type { RuntimeError } from '../../actors/errors.ts'
 import { Instance, type InstanceHost, type Verdict } from '../../actors/instance.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
-import type { Clock, EventSink, InboxMessage, RecordSummary } from '../../actors/ports.ts'
+import type { Clock, EventSink, Inbox, InboxMessage, RecordSummary, TimerHandle } from '../../actors/ports.ts'
 import type { Address, InstanceRecord } from '../../actors/record.ts'
+import { digest } from '../codec/digest.ts'
+import { formatAddress } from '../workflow/address.ts'
 import type { Activities } from './activities.ts'
 import type { Committer } from './committer.ts'
 import type { Log } from './log.ts'
+import { persistently } from './persistently.ts'
 
 /** A delivery with the message it came in. */
 export interface Received extends Delivery {
@@ -23,6 +26,7 @@ export interface HostingContext {
   readonly clock: Clock
   readonly committer: Committer
   readonly events: EventSink
+  readonly inbox: Inbox
   readonly log: Log
   nextCommitId(): string
   /** Whether the lease of the partition may be relied on right now. */
@@ -30,13 +34,9 @@ export interface HostingContext {
   wakeAt(address: Address, dueAt: number | undefined): void
   /** The envelope has been dealt with, and how. */
   settled(delivery: Received, outcome: Outcome): void
-  rested(hosting: Hosting): void
   /** The instance is out of memory; with an error when it could not go on. */
   ended(hosting: Hosting, error?: Error): void
 }
-
-/** How long to wait before an emitted event that could not be delivered is tried again. */
-const emitRetryMs = 500
 
 /**
  * One instance in the memory of this node, and its hands: does what the instance asks for, and tells it what came
@@ -52,6 +52,9 @@ export class Hosting implements InstanceHost<Received> {
   /** Settles, never rejects, once the record has been read or cannot be. */
   loading: Promise<void> = Promise.resolve()
   #isEnded = false
+  #flushTimer: TimerHandle | undefined
+  /** By target, the last message on its way there: the next one waits for it. */
+  readonly #posting = new Map<string, Promise<void>>()
 
   constructor(address: Address, workflow: PreparedWorkflow, context: HostingContext) {
     this.address = address
@@ -103,6 +106,13 @@ export class Hosting implements InstanceHost<Received> {
     this.#context.wakeAt(this.address, dueAt)
   }
 
+  flushAfter(delayMs: number): void {
+    this.#flushTimer ??= this.#context.clock.setTimer(delayMs, () => {
+      this.#flushTimer = undefined
+      this.instance.flush()
+    })
+  }
+
   abandonActivities(): void {
     this.#context.activities.stopAll(this.address)
   }
@@ -117,16 +127,16 @@ export class Hosting implements InstanceHost<Received> {
 
   rested(): void {
     this.restedAt = this.#context.clock.monotonic()
-    this.#context.rested(this)
   }
 
   ended(error?: Error): void {
     this.#isEnded = true
+    this.#flushTimer?.cancel()
     this.#context.ended(this, error)
   }
 
   #performOne(effect: Effect, draft: Draft): void {
-    const { activities } = this.#context
+    const { activities, events } = this.#context
     switch (effect.type) {
       case 'startActivity': {
         const { activity } = effect
@@ -148,8 +158,11 @@ export class Hosting implements InstanceHost<Received> {
       case 'deliver':
         activities.deliver(this.address, effect.path, effect.event)
         return
+      case 'post':
+        this.#post(effect)
+        return
       case 'emit':
-        void this.#emit(effect)
+        void this.#deliver(effect.effectId, () => events.emit(this.address, effect.effectId, effect.event))
         return
       case 'action':
         void this.#act(effect)
@@ -159,22 +172,27 @@ export class Hosting implements InstanceHost<Received> {
     }
   }
 
-  /** Never rejects: an event is tried until it is stored, by this node or, after it, by the next owner. */
-  async #emit(effect: Extract<Effect, { type: 'emit' }>): Promise<void> {
-    const { events, clock } = this.#context
-    while (!this.#isEnded) {
-      try {
-        await events.emit(this.address, effect.effectId, effect.event)
-        break
-      } catch (error) {
-        this.#log.warn({ err: error, event: effect.event.type }, 'an emitted event could not be delivered')
-        if (!isRuntimeError(error) || !error.retryable) break
-        await new Promise<void>(resolve => {
-          clock.setTimer(emitRetryMs, resolve)
-        })
-      }
-    }
-    if (!this.#isEnded) this.instance.delivered(effect.effectId)
+  /** Sends a message to another instance, after those before it have arrived there. */
+  #post(entry: Extract<Effect, { type: 'post' }>): void {
+    const { inbox, clock } = this.#context
+    const key = formatAddress(entry.target)
+    const send = () =>
+      this.#deliver(entry.effectId, () => inbox.publish(envelopeOf(entry, this.address, clock.now())))
+    const before = this.#posting.get(key)
+    const sent = before === undefined ? send() : before.then(send)
+    this.#posting.set(key, sent)
+    void sent.then(() => {
+      if (this.#posting.get(key) === sent) this.#posting.delete(key)
+    })
+  }
+
+  /** Never rejects: it is tried until it succeeds, by this node or, after it, by the next owner. */
+  async #deliver(effectId: string, attempt: () => Promise<void>): Promise<void> {
+    const isOver = () => this.#isEnded
+    await persistently(attempt, this.#context.clock, isOver, error => {
+      this.#log.warn({ err: error, effectId }, 'a message or event could not be delivered')
+    })
+    if (!this.#isEnded) this.instance.delivered(effectId)
   }
 
   /** Never rejects: an action that throws has had its chance, as in a live actor system. */
@@ -193,4 +211,21 @@ function outcomeOf(verdict: Verdict): Outcome {
   if (verdict.type === 'rejected') return verdict
   const { type, revision, snapshot } = verdict
   return { type: type === 'ignored' ? 'ignored' : 'accepted', revision, snapshot }
+}
+
+/**
+ * A posted message on the wire. Its number orders what one instance sends to another. How a child ended needs no such
+ * order: the invocation it names ends once.
+ */
+function envelopeOf(
+  { effectId, target, message }: Extract<Effect, { type: 'post' }>,
+  sender: Address,
+  time: number,
+): Envelope {
+  const base = { id: effectId, target, time }
+  if (message.type === 'settle') return { ...base, ...message }
+  const position = Number(effectId.slice(effectId.lastIndexOf(':') + 1))
+  const source = { name: formatAddress(sender), position }
+  if (message.type !== 'start') return { ...base, source, ...message }
+  return { ...base, source, ...message, inputDigest: digest(message.input) }
 }

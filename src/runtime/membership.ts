@@ -39,8 +39,8 @@ export class Membership {
   async join(): Promise<void> {
     const { clock, heartbeats } = this.#context
     this.#stopListening = await heartbeats.listen({
-      alive: name => {
-        this.#roster.heard(name, clock.monotonic())
+      alive: (name, agoMs) => {
+        this.#roster.heard(name, clock.monotonic(), agoMs)
         this.#tell()
       },
       left: name => {

@@ -37,11 +37,21 @@ import { Wakeups } from './wakeups.ts'
  */
 const heldRetryMs = 250
 
+/** How long all nodes together wait between two partitions that they give up: how long NATS takes for a take-over. */
+const givingUpPaceMs = 20
+
 /** A partition being served. */
 interface Serving {
   readonly partition: Partition
   /** Undefined until the inbox is open. */
   consumer: InboxConsumer | undefined
+}
+
+/** What a node takes from its process. */
+export interface NodeSurroundings {
+  readonly clock: Clock
+  /** Ids that no other process makes. */
+  readonly nextId: () => string
 }
 
 /** What a node says about itself. */
@@ -74,13 +84,12 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     partitions: resolved.partitions,
     replicas: resolved.replicas,
   })
+  const node = new Node(resolved, transport, log, { clock: systemClock, nextId })
   try {
-    for (const workflow of resolved.workflows) await transport.directory.registerWorkflow(workflow)
-    const node = new Node(resolved, transport, log)
     await node.start()
     return node
   } catch (error) {
-    await transport.close()
+    await node.stop()
     throw error
   }
 }
@@ -93,24 +102,32 @@ export class Node implements AsyncDisposable {
   readonly #options: ResolvedNodeOptions
   readonly #transport: Transport
   readonly #log: Log
-  readonly #clock: Clock = systemClock
+  readonly #clock: Clock
   readonly #workflows: ReadonlyMap<string, HostedWorkflow>
-  readonly #activities = new Activities(systemClock)
+  readonly #activities: Activities
   readonly #committer: Committer
   readonly #recovery: Recovery
   readonly #wakeups: Wakeups
   readonly #supervisor: ActorRefFrom<typeof nodeSupervisor>
   readonly #leases = new Map<number, Lease>()
   readonly #serving = new Map<number, Serving>()
-  readonly #nextCommitId = createIds()
+  readonly #nextId: () => string
   readonly #membership: Membership
   #stopHearingReleases = () => {}
   #passivation: TimerHandle | undefined
   #stopping: Promise<void> | undefined
 
   /** Use {@link createNode}. */
-  constructor(options: ResolvedNodeOptions, transport: Transport, log: Log) {
+  constructor(
+    options: ResolvedNodeOptions,
+    transport: Transport,
+    log: Log,
+    { clock, nextId }: NodeSurroundings,
+  ) {
     const { store } = transport
+    this.#clock = clock
+    this.#nextId = nextId
+    this.#activities = new Activities(clock)
     this.name = options.name
     this.#options = options
     this.#transport = transport
@@ -119,13 +136,15 @@ export class Node implements AsyncDisposable {
     this.#committer = new Committer(store, this.#clock)
     this.#recovery = new Recovery(store, this.#clock, log)
     this.#wakeups = new Wakeups(this.#clock, key => this.#wake(key))
-    this.client = new Client({ ...transport, clock: this.#clock, nextId: createIds(), close: async () => {} })
+    this.client = new Client({ ...transport, clock, nextId, close: async () => {} })
     this.#supervisor = createActor(nodeSupervisor.provide({ actors: { partition: this.#provideWork() } }), {
+      clock: supervisorClock(clock),
       input: {
         name: options.name,
         partitions: transport.partitions,
         retryAfterMs: heldRetryMs,
         pauseMs: transport.leaseTtlMs / 10,
+        paceMs: Math.min(givingUpPaceMs, options.drainTimeoutMs / 2 / transport.partitions),
       },
     })
     this.#membership = new Membership({
@@ -144,6 +163,7 @@ export class Node implements AsyncDisposable {
    */
   async start(): Promise<void> {
     this.#supervisor.start()
+    for (const workflow of this.#options.workflows) await this.#transport.directory.registerWorkflow(workflow)
     this.#passivateLater()
     this.#stopHearingReleases = this.#transport.leases.onReleased(partition =>
       this.#supervisor.send({ type: 'vacated', partition }),
@@ -231,18 +251,24 @@ export class Node implements AsyncDisposable {
     const schedule = (delayMs: number) => this.#clock.setTimer(delayMs, () => void renew())
     let timer = schedule(intervalMs)
     const lose = (error: unknown) => {
-      this.#log.error({ err: error, partition: first.partition }, 'a lease is lost')
+      this.#log.warn({ err: error, partition: first.partition }, 'a lease is lost')
       onLost()
     }
+    const current = () => {
+      const lease = this.#leases.get(first.partition)
+      // Otherwise it has been given back, or is being.
+      return !isStopped && lease?.term === first.term ? lease : undefined
+    }
     const renew = async () => {
-      const lease = this.#leases.get(first.partition) ?? first
+      const lease = current()
+      if (lease === undefined) return
       try {
         const renewed = await this.#transport.leases.renew(lease)
-        if (isStopped) return
+        if (current() === undefined) return
         this.#leases.set(first.partition, renewed)
         timer = schedule(intervalMs)
       } catch (error) {
-        if (isStopped) return
+        if (current() === undefined) return
         const isHeld = !isRuntimeError(error, 'REVISION_CONFLICT') && this.#isTrusted(first.partition)
         if (isHeld) timer = schedule(intervalMs / 10)
         else lose(error)
@@ -263,13 +289,14 @@ export class Node implements AsyncDisposable {
       clock: this.#clock,
       committer: this.#committer,
       events: this.#transport.events,
+      inbox: this.#transport.inbox,
       log,
       workflows: this.#workflows,
-      nextCommitId: this.#nextCommitId,
+      nextCommitId: this.#nextId,
       isTrusted: () => this.#isTrusted(number),
       wakeAt: (address, dueAt) => this.#wakeups.set(formatAddress(address), dueAt),
       failed: error => {
-        log.error({ err: error }, 'the partition must be opened anew')
+        log.warn({ err: error }, 'the partition must be opened anew')
         onFailed(error)
       },
     })
@@ -297,8 +324,10 @@ export class Node implements AsyncDisposable {
     await closeQuietly(serving?.consumer)
     await serving?.partition.drain(deadline.signal)
     timer.cancel()
+    const lease = this.#leases.get(work.partition)
+    // It was lost and forgotten meanwhile, and may have been taken again since.
+    if (lease?.term !== work.lease.term) return
     this.#drop(work.partition)
-    const lease = this.#leases.get(work.partition) ?? work.lease
     this.#leases.delete(work.partition)
     try {
       await this.#transport.leases.release(lease)
@@ -348,4 +377,15 @@ export class Node implements AsyncDisposable {
 /** What cannot be closed is gone already, and the next owner deletes it. */
 async function closeQuietly(consumer: InboxConsumer | undefined): Promise<void> {
   await consumer?.close().catch(() => {})
+}
+
+/** The clock as XState wants it for the delays of the supervisors. */
+function supervisorClock(clock: Clock): {
+  setTimeout(run: () => void, delayMs: number): TimerHandle
+  clearTimeout(timer: TimerHandle): void
+} {
+  return {
+    setTimeout: (run, delayMs) => clock.setTimer(delayMs, run),
+    clearTimeout: timer => timer.cancel(),
+  }
 }

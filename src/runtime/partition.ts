@@ -9,7 +9,8 @@
  *   they come again before anything later does;
  * - the lease is lost: everything is forgotten, nothing acknowledged.
  */
-import type { Outcome } from '../../actors/envelope.ts'
+import type { Outcome, Refusal } from '../../actors/envelope.ts'
+import { RuntimeError, type ErrorCode } from '../../actors/errors.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
 import type { InboxListener, InboxMessage, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/record.ts'
@@ -18,8 +19,9 @@ import { formatAddress } from '../workflow/address.ts'
 import { Hosting, type HostingContext, type Received } from './hosting.ts'
 import { checkDelivery } from './check-delivery.ts'
 import type { HostedWorkflow } from './hosted-workflow.ts'
+import { persistently } from './persistently.ts'
 
-export interface PartitionContext extends Omit<HostingContext, 'settled' | 'rested' | 'ended'> {
+export interface PartitionContext extends Omit<HostingContext, 'settled' | 'ended'> {
   readonly number: number
   /** By name. */
   readonly workflows: ReadonlyMap<string, HostedWorkflow>
@@ -34,15 +36,17 @@ export class Partition implements InboxListener {
   /** Sequences of the envelopes being worked on, with the instance each is for. */
   readonly #underway = new Map<number, string>()
   readonly #background = new Set<Promise<void>>()
+  /** Takes nothing more. */
+  #isEnding = false
+  /** Settles nothing more either. */
   #isClosed = false
-  #onRested: (() => void) | undefined
+  #onEnded: (() => void) | undefined
 
   constructor(context: PartitionContext) {
     this.#context = context
     this.#hostingContext = {
       ...context,
       settled: (delivery, outcome) => this.#settled(delivery, outcome),
-      rested: () => this.#onRested?.(),
       ended: (hosting, error) => this.#ended(hosting, error),
     }
   }
@@ -53,7 +57,7 @@ export class Partition implements InboxListener {
   }
 
   message(message: InboxMessage): void {
-    if (this.#isClosed) return
+    if (this.#isEnding) return
     const { content } = message
     if ('malformed' in content) {
       this.#bury(message, 'ENVELOPE_MALFORMED', content.malformed.message)
@@ -64,23 +68,23 @@ export class Partition implements InboxListener {
     const workflow = this.#context.workflows.get(target.workflow)
     if (workflow === undefined) {
       const reason = `no workflow '${target.workflow}' on this node: it has ${this.#workflowNames()}`
-      this.#reject(message, 'WORKFLOW_UNKNOWN', reason)
+      this.#reject(message, { type: 'rejected', code: 'WORKFLOW_UNKNOWN', message: reason })
       return
     }
     const checked = checkDelivery(workflow, content)
-    if (checked.type === 'rejected') this.#reject(message, checked.code, checked.message)
+    if (checked.type === 'rejected') this.#reject(message, checked)
     else this.#host(target, workflow.prepared).instance.deliver({ ...checked.delivery, message })
   }
 
   /** The inbox has ended this term: another owner has begun, or the consumer is gone. */
   ended(error: Error): void {
-    if (!this.#isClosed) this.#context.failed(error)
+    if (!this.#isEnding) this.#context.failed(error)
   }
 
   /** Wakes an instance whose moment has come. */
   wake(address: Address): void {
     const workflow = this.#context.workflows.get(address.workflow)
-    if (workflow !== undefined && !this.#isClosed) this.#host(address, workflow.prepared).instance.wake()
+    if (workflow !== undefined && !this.#isEnding) this.#host(address, workflow.prepared).instance.wake()
   }
 
   /**
@@ -89,7 +93,7 @@ export class Partition implements InboxListener {
    * @returns settles, never rejects, once its record has been read, if it had to be
    */
   async recover(scanned: ScannedRecord): Promise<void> {
-    if (this.#isClosed) return
+    if (this.#isEnding) return
     const { address, summary } = scanned
     const workflow = this.#context.workflows.get(address.workflow)
     if (workflow === undefined) return
@@ -105,18 +109,23 @@ export class Partition implements InboxListener {
   }
 
   /**
-   * Finishes the turns under way, then forgets everything. The caller has closed the inbox before.
+   * Finishes the turns under way, then forgets everything: what waits is for the next owner, who has it sooner than it
+   * would be done here. The caller has closed the inbox before.
    *
    * @param signal gives up waiting: what is under way is left for the next owner
    */
   async drain(signal: AbortSignal): Promise<void> {
-    while (!this.#isResting() && !signal.aborted && this.#context.isTrusted()) await this.#nextRest(signal)
+    this.#isEnding = true
+    for (const hosting of this.#hostings.values()) hosting.instance.finish()
+    while (this.#hostings.size > 0 && !signal.aborted && this.#context.isTrusted())
+      await this.#nextEnd(signal)
     await Promise.race([Promise.allSettled(this.#background), aborted(signal)])
     this.abandon()
   }
 
   /** Forgets everything at once. Nothing more is acknowledged. */
   abandon(): void {
+    this.#isEnding = true
     this.#isClosed = true
     for (const hosting of this.#hostings.values()) hosting.instance.abandon()
     this.#hostings.clear()
@@ -137,7 +146,7 @@ export class Partition implements InboxListener {
     if (this.#isClosed) return
     const { message } = delivery
     if (outcome.type === 'rejected') {
-      this.#reject(message, outcome.code, outcome.message)
+      this.#reject(message, outcome)
       return
     }
     message.ack()
@@ -149,11 +158,10 @@ export class Partition implements InboxListener {
    * Answers that the envelope was not applied, and keeps it among the dead letters. An event for an instance that
    * has finished is not kept: arriving late is nobody's fault.
    */
-  #reject(message: InboxMessage, code: Extract<Outcome, { type: 'rejected' }>['code'], reason: string): void {
+  #reject(message: InboxMessage, refusal: Refusal): void {
     const { content } = message
-    if (!('malformed' in content) && content.replyTo !== undefined) {
-      message.reply(encodeValue({ type: 'rejected', code, message: reason } satisfies Outcome))
-    }
+    if (!('malformed' in content) && content.replyTo !== undefined) message.reply(encodeValue(refusal))
+    const { code, message: reason } = refusal
     if (code === 'INSTANCE_FINISHED') {
       message.ack()
       this.#underway.delete(content.seq)
@@ -162,16 +170,51 @@ export class Partition implements InboxListener {
     }
   }
 
-  #bury(message: InboxMessage, code: string, reason: string): void {
+  /** A child that does not start has failed: whoever waits for it must hear so. */
+  async #tellParent({ content }: InboxMessage, code: ErrorCode, reason: string): Promise<void> {
+    if ('malformed' in content || content.envelope.type !== 'start') return
+    const { id, parent, target } = content.envelope
+    if (parent === undefined) return
+    const { address, path, incarnation } = parent
+    const error = new RuntimeError(code, `child ${formatAddress(target)} could not start: ${reason}`)
+    const { clock, inbox, log } = this.#context
+    const time = clock.now()
+    const outcome = { status: 'error', error } as const
+    const envelope = {
+      type: 'settle',
+      id: `${id}.refused`,
+      target: address,
+      time,
+      path,
+      incarnation,
+      outcome,
+    } as const
+    const isOver = () => this.#isClosed
+    await persistently(
+      () => inbox.publish(envelope),
+      clock,
+      isOver,
+      failure => {
+        log.warn(
+          { err: failure, parent: formatAddress(address) },
+          'a parent could not be told that its child failed',
+        )
+      },
+    )
+  }
+
+  #bury(message: InboxMessage, code: ErrorCode, reason: string): void {
     const { seq } = message.content
     const { log } = this.#context
     // From here on it is no instance's business any more.
     this.#underway.set(seq, '')
     log.warn({ code, reason, seq }, 'an envelope was not applied: kept among the dead letters')
-    const buried = message.deadLetter(code, reason).catch((error: unknown) => {
-      // It was not acknowledged: the inbox delivers it again, and this is tried again.
-      log.error({ err: error, seq }, 'a dead letter could not be kept')
-    })
+    const buried = this.#tellParent(message, code, reason)
+      .then(() => (this.#isClosed ? undefined : message.deadLetter(code, reason)))
+      .catch((error: unknown) => {
+        // It was not acknowledged: the inbox delivers it again, and this is tried again.
+        log.error({ err: error, seq }, 'a dead letter could not be kept')
+      })
     const tracked = buried.then(() => {
       this.#underway.delete(seq)
       this.#background.delete(tracked)
@@ -182,7 +225,7 @@ export class Partition implements InboxListener {
   #ended(hosting: Hosting, error: Error | undefined): void {
     const key = formatAddress(hosting.address)
     if (this.#hostings.get(key) === hosting) this.#hostings.delete(key)
-    this.#onRested?.()
+    this.#onEnded?.()
     if (this.#isClosed || error === undefined) return
     this.#context.log.error({ err: error, instance: key }, 'an instance cannot go on')
     for (const owner of this.#underway.values()) {
@@ -192,19 +235,14 @@ export class Partition implements InboxListener {
     }
   }
 
-  #isResting(): boolean {
-    for (const hosting of this.#hostings.values()) if (!hosting.instance.isResting) return false
-    return true
-  }
-
-  #nextRest(signal: AbortSignal): Promise<void> {
+  #nextEnd(signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       const done = () => {
-        this.#onRested = undefined
+        this.#onEnded = undefined
         signal.removeEventListener('abort', done)
         resolve()
       }
-      this.#onRested = done
+      this.#onEnded = done
       signal.addEventListener('abort', done)
     })
   }

@@ -1,8 +1,10 @@
 import type { AnyStateMachine, ContextFrom, EventFrom, InputFrom, OutputFrom, SnapshotFrom } from 'xstate'
 import { RuntimeError } from '../../actors/errors.ts'
+import type { Persistence } from '../../actors/persistence.ts'
 import { isName, nameForm } from './address.ts'
 import { isMachine, machineProblems } from './machine-problems.ts'
 import type { WorkflowProblem } from './machine-problems.ts'
+import { resolvePersist, type Persist } from './persist.ts'
 import { isStandardSchema } from './schema.ts'
 import type { StandardSchema } from './schema.ts'
 
@@ -12,6 +14,7 @@ export interface Workflow<TMachine extends AnyStateMachine = AnyStateMachine> {
   readonly version: number
   readonly machine: TMachine
   readonly inputSchema: StandardSchema | undefined
+  readonly persistence: Persistence
   /** By event type. An event of a type without a schema is not checked. */
   readonly eventSchemas: Readonly<Record<string, StandardSchema>>
 }
@@ -26,6 +29,8 @@ export interface WorkflowOptions<TMachine extends AnyStateMachine> {
   readonly input?: StandardSchema<InputFrom<TMachine>>
   /** The first part of every instance's address. Default the id of the machine. */
   readonly name?: string
+  /** When instances are stored. Default `turn`. */
+  readonly persist?: Persist<TMachine>
   /** A whole number from 1, stored with every record; raise it with every change of the machine. Default 1. */
   readonly version?: number
 }
@@ -47,7 +52,7 @@ export type OutputOf<TWorkflow extends Workflow> = OutputFrom<MachineOf<TWorkflo
 /** The extended state of an instance of a workflow. */
 export type ContextOf<TWorkflow extends Workflow> = ContextFrom<MachineOf<TWorkflow>>
 
-const optionNames = ['events', 'input', 'name', 'version']
+const optionNames = ['events', 'input', 'name', 'persist', 'version']
 
 /**
  * Makes a workflow out of a machine, once everything in it has been found to resolve.
@@ -69,6 +74,7 @@ export function defineWorkflow<TMachine extends AnyStateMachine>(
     version: options.version ?? 1,
     machine,
     inputSchema: options.input,
+    persistence: resolvePersist(options.persist),
     eventSchemas: Object.freeze({ ...options.events } as Record<string, StandardSchema>),
   })
 }
@@ -100,6 +106,7 @@ function nameProblems(machine: AnyStateMachine, { name }: { readonly name?: stri
 function optionProblems(options: {
   readonly events?: unknown
   readonly input?: unknown
+  readonly persist?: unknown
   readonly version?: unknown
 }): WorkflowProblem[] {
   const problems: WorkflowProblem[] = []
@@ -115,6 +122,11 @@ function optionProblems(options: {
   }
   check(Number.isSafeInteger(version) && (version as number) >= 1, 'version', 'must be a whole number from 1')
   check(input === undefined || isStandardSchema(input), 'input', schemaForm)
+  try {
+    resolvePersist(options.persist)
+  } catch (error) {
+    check(false, 'persist', (error as Error).message)
+  }
   const isRecord = events === undefined || (typeof events === 'object' && events !== null)
   check(isRecord, 'events', 'must be an object of schemas by event type')
   for (const [type, schema] of Object.entries(isRecord ? (events ?? {}) : {})) {

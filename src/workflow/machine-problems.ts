@@ -57,8 +57,19 @@ function walkMachine(
     if (isMachine(logic)) walkMachine(logic, `${way}${place} > `, problems, seen)
   }
   reportImplementations(implementations, report)
+  report(`${machine.id}, context`, contextProblems(machine.config.context))
   walkNode(machine.root, implementations, report, descend)
   for (const [name, logic] of Object.entries(implementations.actors)) descend(`actors.${name}`, logic)
+}
+
+/** Each instance gets a copy of a context that is written as an object. */
+function contextProblems(context: unknown): string[] {
+  try {
+    if (typeof context !== 'function') structuredClone(context)
+    return []
+  } catch (error) {
+    return [`cannot be copied for each instance: ${(error as Error).message}`]
+  }
 }
 
 function reportImplementations(implementations: Implementations, report: Report): void {

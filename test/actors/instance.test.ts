@@ -89,6 +89,8 @@ class Bench implements InstanceHost<Delivery> {
   wakeAt(dueAt: number | undefined): void {
     this.wakeUps.push(dueAt)
   }
+  flushAfter(): void {}
+
   abandonActivities(): void {
     this.abandons++
   }
@@ -155,7 +157,7 @@ function running(): Bench {
 /** Another life of the instance: loaded from that record. */
 function revive(record: InstanceRecord, revision = 1): Bench {
   const bench = new Bench().begin()
-  bench.instance.loaded({ record: structuredClone(record), revision, commit: 'old' })
+  bench.instance.loaded({ record: structuredClone(record), revision, commit: 'old', event: 'OLD' })
   return bench
 }
 
@@ -272,7 +274,12 @@ describe('an instance', () => {
     const record = bench.store()
     const next = new Bench().begin()
     next.deliver(send('ADD', 'unused'))
-    next.instance.loaded({ record: { ...record, cursor: 0, recent: [] }, revision: 3, commit: 'old' })
+    next.instance.loaded({
+      record: { ...record, cursor: 0, recent: [] },
+      revision: 3,
+      commit: 'old',
+      event: 'OLD',
+    })
 
     expect(record.status).toBe('done')
     expect(bench.verdictOf('late')).toMatchObject({ type: 'rejected', code: 'INSTANCE_FINISHED' })
@@ -290,6 +297,7 @@ describe('an instance', () => {
       record: structuredClone({ ...stored, counter: 40 }),
       revision: 7,
       commit: 'theirs',
+      event: 'THEIRS',
     })
 
     expect(bench.abandons).toBe(1)
@@ -315,7 +323,12 @@ describe('an instance', () => {
 
     for (let round = 0; round < 6; round++) {
       bench.instance.conflicted(new RuntimeError('REVISION_CONFLICT', 'test'), true)
-      bench.instance.loaded({ record: structuredClone(stored), revision: 7, commit: 'theirs' })
+      bench.instance.loaded({
+        record: structuredClone(stored),
+        revision: 7,
+        commit: 'theirs',
+        event: 'THEIRS',
+      })
     }
 
     expect(bench.endings).toHaveLength(1)
@@ -331,15 +344,15 @@ describe('an instance', () => {
     const afterHold = bench.store()
 
     bench.instance.refused(tooLarge)
-    bench.instance.loaded({ record: structuredClone(afterHold), revision: 2, commit: 'c' })
+    bench.instance.loaded({ record: structuredClone(afterHold), revision: 2, commit: 'c', event: 'C' })
     const afterGood = bench.store()
     bench.instance.refused(tooLarge)
-    bench.instance.loaded({ record: structuredClone(afterGood), revision: 3, commit: 'c' })
+    bench.instance.loaded({ record: structuredClone(afterGood), revision: 3, commit: 'c', event: 'C' })
 
     expect(countOf(stored)).toBe(0)
     expect(bench.verdictOf('good')).toMatchObject({ type: 'accepted' })
     expect(bench.verdictOf('bad')).toMatchObject({ type: 'rejected', code: 'PAYLOAD_TOO_LARGE' })
-    expect(bench.instance.isResting).toBe(true)
+    expect(bench.instance.passivate()).toBe(true)
   })
 
   it('turns an activity result that cannot be stored into the failure of the activity', () => {
@@ -356,7 +369,7 @@ describe('an instance', () => {
 
     bench.instance.report(report)
     bench.instance.refused(new RuntimeError('PAYLOAD_TOO_LARGE', 'test'))
-    bench.instance.loaded({ record: structuredClone(working), revision: 2, commit: 'c' })
+    bench.instance.loaded({ record: structuredClone(working), revision: 2, commit: 'c', event: 'C' })
 
     expect(bench.last.record).toMatchObject({ status: 'running', snapshot: { value: 'counting' } })
   })
@@ -371,7 +384,7 @@ describe('an instance', () => {
     bench.instance.report({ type: 'settled', path: 'work', incarnation, outcome: { status: 'error', error } })
     const wasStorable = isStorable(bench.last.record)
     bench.instance.refused(new RuntimeError('VALUE_UNSUPPORTED', 'test'))
-    bench.instance.loaded({ record: structuredClone(working), revision: 2, commit: 'c' })
+    bench.instance.loaded({ record: structuredClone(working), revision: 2, commit: 'c', event: 'C' })
 
     expect([wasStorable, isStorable(bench.last.record)]).toEqual([false, true])
     expect(bench.last.record).toMatchObject({ status: 'running', snapshot: { value: 'counting' } })
@@ -482,6 +495,24 @@ describe('an instance', () => {
     expect(leftWhileOwing).toBe(false)
     expect(cleared.outbox).toEqual([])
     expect(bench.endings).toEqual([undefined])
+  })
+
+  it('tells the last event that changed it with every commit, in this life and the next', () => {
+    const bench = running()
+    bench.deliver(send('EMIT'))
+    // In one turn with one that is ignored.
+    bench.deliver(send('ADD'))
+    bench.deliver(send('NOBODY_LISTENS'))
+    bench.store()
+    const owing = bench.last
+    const next = new Bench().begin()
+    next.instance.loaded({ ...owing, revision: 3, commit: 'old', event: owing.summary.event })
+
+    next.instance.delivered((next.effects[0] as { effectId: string }).effectId)
+    next.instance.passivate()
+
+    expect(owing.summary.event).toBe('ADD')
+    expect(next.last).toMatchObject({ record: { outbox: [] }, summary: { event: 'ADD' } })
   })
 
   it('delivers again what its record still lists after a crash, under the same id', () => {

@@ -117,7 +117,7 @@ describe('digest', () => {
       NaN,
     ]
 
-    expect(new Set(values.map(digest)).size).toBe(values.length)
+    expect(new Set(values.map(value => digest(value))).size).toBe(values.length)
   })
 
   it('refuses what cannot be stored, naming the path', () => {
@@ -129,5 +129,6 @@ describe('digest', () => {
       code: 'VALUE_UNSUPPORTED',
       fields: { path: 'self' },
     })
+    expect(errorOf(() => digest(cyclic, 'input')).fields['path']).toBe('input.self')
   })
 })

@@ -113,7 +113,7 @@ describe('decodeEnvelope', () => {
   it.each<[string, Record<string, unknown>]>([
     ['id', { id: undefined }],
     ['id', { id: '' }],
-    ['id', { id: 'x'.repeat(129) }],
+    ['id', { id: 'x'.repeat(401) }],
     ['id', { id: 7 }],
     ['type', { type: 'stop' }],
     ['type', { type: undefined }],
@@ -132,7 +132,7 @@ describe('decodeEnvelope', () => {
     ['cause', { cause: 'x'.repeat(1025) }],
     ['source', { source: 'webhooks' }],
     ['source.name', { source: { position: 1 } }],
-    ['source.name', { source: { name: 'x'.repeat(65), position: 1 } }],
+    ['source.name', { source: { name: 'x'.repeat(401), position: 1 } }],
     ['source.position', { source: { name: 'a', position: 1.5 } }],
     ['source.position', { source: { name: 'a', position: -1 } }],
     ['event', { event: undefined }],
@@ -158,8 +158,8 @@ describe('decodeEnvelope', () => {
     const message = (change: object) =>
       errorOf(() => decodeEnvelope(json({ ...foreignSend, ...change }))).message
 
-    expect(message({ id: '' })).toBe("id must be a string of 1 to 128 characters; got ''")
-    expect(message({ type: 'stop' })).toBe("type must be 'start' or 'send'; got 'stop'")
+    expect(message({ id: '' })).toBe("id must be a string of 1 to 400 characters; got ''")
+    expect(message({ type: 'stop' })).toBe("type must be 'start', 'send', 'settle' or 'cancel'; got 'stop'")
     expect(message({ target: { workflow: 'order', id: '' } })).toContain('1 to 256 bytes of UTF-8')
   })
 

@@ -10,6 +10,12 @@ import { readMsgpack } from './msgpack-reader.ts'
 import type { ReadMap } from './msgpack-reader.ts'
 import { sampleRecord } from './samples.ts'
 
+/** With every field a record can have: a new one that is missing here is an error of types. */
+const fullRecord = (): Required<InstanceRecord> => ({
+  ...sampleRecord(),
+  parent: { address: { workflow: 'shop', id: 's-1' }, path: 'order', incarnation: 4, depth: 1 },
+})
+
 /** The stored form of content that no build writes. */
 const stored = (content: unknown, format: unknown = 1) => encodeValue([format, content])
 
@@ -24,8 +30,8 @@ const required = (Object.keys(sampleRecord()) as (keyof InstanceRecord)[]).filte
 )
 
 describe('encodeRecord and decodeRecord', () => {
-  it('give back the record', () => {
-    expect(decodeRecord(encodeRecord(sampleRecord()))).toStrictEqual(sampleRecord())
+  it('give back the record with every field it can have', () => {
+    expect(decodeRecord(encodeRecord(fullRecord()))).toStrictEqual(fullRecord())
   })
 
   it('give back any context, output and input', () => {
@@ -84,6 +90,16 @@ describe('encodeRecord', () => {
 
     expect(error.code).toBe('VALUE_UNSUPPORTED')
     expect(error.fields['path']).toBe('snapshot.context.items[0].f')
+  })
+
+  it('names an activity by its path', () => {
+    const record = sampleRecord()
+    const [first, second] = record.activities
+    const activities = [first!, { ...second!, input: { done: () => {} } }]
+
+    expect(errorOf(() => encodeRecord({ ...record, activities })).fields['path']).toBe(
+      'activities.mail.input.done',
+    )
   })
 })
 

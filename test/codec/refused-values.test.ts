@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { createActor, createMachine } from 'xstate'
+import { InstanceRef } from '../../actors/instance-ref.ts'
 import { decodeValue, encodeValue } from '../../src/codec/msgpack.ts'
 import { errorOf } from './error-of.ts'
 
@@ -81,6 +83,21 @@ describe('encodeValue refuses', () => {
   it('a function, saying what it is and where', () => {
     expect(refusalOf({ context: { items: [{ callback: () => {} }] } }).message).toBe(
       'context.items[0].callback is a function, which cannot be stored',
+    )
+  })
+
+  it('a reference to an actor, saying what to use instead', () => {
+    const ref = createActor(createMachine({}), { id: 'parent' })
+
+    expect(refusalOf({ input: { replyTo: [ref] } }).message).toBe(
+      'input.replyTo[0] is a reference to an actor, which only objects and lists in a context can hold: use its id ' +
+        "'parent' instead",
+    )
+  })
+
+  it('a reference to an instance, which has nothing in it that could not be stored', () => {
+    expect(refusalOf({ input: new InstanceRef({ workflow: 'order', id: 'o-1' }) }).message).toMatch(
+      /^input is a reference to an actor, .+ use its id 'order\/o-1' instead$/,
     )
   })
 

@@ -138,6 +138,8 @@ export class StepDriver implements Driver {
       case 'deliver':
         this.#leafOf(effect)?.deliver(effect.event)
         return
+      case 'post':
+        throw new Error('the conformance cases know no other instances')
       case 'emit':
         this.#emitted.push(effect.event)
         this.#delivered.push(effect.effectId)

@@ -1,3 +1,4 @@
+import { perTurn } from '../../actors/persistence.ts'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import {
   and,
@@ -55,6 +56,7 @@ describe('defineWorkflow', () => {
       machine,
       inputSchema: undefined,
       eventSchemas: {},
+      persistence: perTurn,
     })
   })
 
@@ -241,6 +243,12 @@ describe('defineWorkflow refuses', () => {
     expect(problemsOf(machineOf(config))).toEqual([`${place}: ${missing('actor', 'lost')}`])
   })
 
+  it('a context that no instance could have a copy of', () => {
+    expect(problemsOf(machineOf({ context: { notify: () => 1 } }))).toEqual([
+      'm, context: cannot be copied for each instance: () => 1 could not be cloned.',
+    ])
+  })
+
   it('names that only look implemented', () => {
     const machine = machineOf({ entry: ['toString', 'empty'] }, { actions: { empty: undefined } })
 
@@ -385,13 +393,15 @@ describe('defineWorkflow refuses', () => {
       version: 0,
       input: {},
       events: { PAY: 'text', 'xstate.stop': anySchema, '*': anySchema },
-      persist: 'turn',
-    }
+      perist: 'turn',
+      persist: 'sometimes',
+    } as never
 
     expect(problemsOf(machineOf({}), options)).toEqual([
-      'options.persist: is not an option; there are events, input, name, version',
+      'options.perist: is not an option; there are events, input, name, persist, version',
       'options.version: must be a whole number from 1',
       'options.input: must be a Standard Schema v1 validator',
+      "options.persist: must be 'turn', 'transition', 'rest', 'none', { every, events } or a function",
       'options.events.PAY: must be a Standard Schema v1 validator',
       'options.events.xstate.stop: is a reserved event type',
       'options.events.*: is a reserved event type',

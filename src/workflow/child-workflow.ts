@@ -1,0 +1,34 @@
+import { createActor, fromPromise, toPromise } from 'xstate'
+import type { PromiseActorLogic } from 'xstate'
+
+import { childSpecKey, type ChildSpec } from '../../actors/child-workflow.ts'
+import type { InputOf, OutputOf, Workflow } from './define-workflow.ts'
+
+export interface ChildWorkflowOptions {
+  /** Whether the child goes on when the state that invoked it is left, or its parent ends. Default false. */
+  readonly detached?: boolean
+}
+
+/**
+ * Actor logic that runs another workflow as an instance of its own; invoke it like any promise logic.
+ *
+ * The child's output arrives as `xstate.done.actor.<id>`, its failure as `xstate.error.actor.<id>`, whatever crashes in
+ * between. Leaving the invoking state cancels the child, unless it is detached. Children nest up to 32 deep; one more
+ * fails with `DEPTH_EXCEEDED`.
+ *
+ * In plain XState (`createActor`) the machine of the workflow runs as a live actor.
+ */
+export function childWorkflow<TWorkflow extends Workflow>(
+  workflow: TWorkflow,
+  options: ChildWorkflowOptions = {},
+): PromiseActorLogic<OutputOf<TWorkflow>, InputOf<TWorkflow>> {
+  const spec: ChildSpec = Object.freeze({ workflow: workflow.name, isDetached: options.detached ?? false })
+  const logic = fromPromise<OutputOf<TWorkflow>, InputOf<TWorkflow>>(async ({ input, signal }) => {
+    const actor = createActor(workflow.machine, { input })
+    signal.addEventListener('abort', () => actor.stop())
+    const output = toPromise(actor)
+    actor.start()
+    return (await output) as OutputOf<TWorkflow>
+  })
+  return Object.assign(logic, { [childSpecKey]: spec })
+}
