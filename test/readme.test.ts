@@ -55,17 +55,20 @@ describe('the README', () => {
     expect(missing).toEqual([])
   })
 
-  it('has a quick start that typechecks and runs', { timeout: 60_000 }, async () => {
-    const program = blockNamed('quick-start').replace("'holdfast'", "'../../../src/index.ts'")
-    const folder = await workshop({ 'quick-start.ts': program })
+  it.each([
+    ['quick-start', /^receipt for 1250 cents \(order\/o-1\/.+\)\n$/],
+    ['together', /^144 booked\n$/],
+  ])('has a program %s that typechecks and runs', { timeout: 60_000 }, async (name, expected) => {
+    const program = blockNamed(name).replace("'holdfast'", "'../../../src/index.ts'")
+    const folder = await workshop({ 'program.ts': program })
 
     await run(join(root, 'node_modules/.bin/tsc'), ['-p', folder])
-    const { stdout } = await run(process.execPath, ['--import', 'tsx', join(folder, 'quick-start.ts')], {
+    const { stdout } = await run(process.execPath, ['--import', 'tsx', join(folder, 'program.ts')], {
       cwd: root,
       env: { ...process.env, PATH: `${resolve(serverBinary(), '..')}:${process.env['PATH']}` },
     })
 
-    expect(stdout).toMatch(/^receipt for 1250 cents \(order\/o-1\/.+\)\n$/)
+    expect(stdout).toMatch(expected)
   })
 
   it('has a crash demo that finds its instances again', { timeout: 120_000 }, async () => {
