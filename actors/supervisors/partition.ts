@@ -56,10 +56,12 @@ export interface PartitionWork {
   readonly lease: Lease
 }
 
-interface PartitionContext extends PartitionInput {
+export interface PartitionContext extends PartitionInput {
   readonly lease: Lease | undefined
   readonly hasFailed: boolean
   readonly isStopping: boolean
+  /** It was given up since the lease was asked for last. */
+  readonly isVacated: boolean
 }
 
 const unprovided = () => {
@@ -93,6 +95,7 @@ export const partitionSupervisor = setup({
     isWanted: ({ context }) => context.isWanted,
     hasFailed: ({ context }) => context.hasFailed,
     isRefused: ({ event }) => 'output' in event && event.output === undefined,
+    isVacated: ({ context }) => context.isVacated,
     mustGiveUp: ({ context }) => context.isStopping || !context.isWanted,
   },
   actions: {
@@ -102,17 +105,26 @@ export const partitionSupervisor = setup({
     }),
     noteFailure: assign({ hasFailed: true }),
     noteStop: assign({ isStopping: true }),
+    noteVacated: assign({ isVacated: true }),
+    noteHeld: assign({ isVacated: false }),
     noteUnwanted: assign({ isWanted: false }),
     noteWanted: assign({ isWanted: true }),
   },
 }).createMachine({
   id: 'partition',
-  context: ({ input }) => ({ ...input, lease: undefined, hasFailed: false, isStopping: false }),
+  context: ({ input }) => ({
+    ...input,
+    lease: undefined,
+    hasFailed: false,
+    isStopping: false,
+    isVacated: false,
+  }),
   initial: 'idle',
   on: {
     want: { actions: 'noteWanted' },
     unwant: { actions: 'noteUnwanted' },
     release: { actions: 'noteStop' },
+    vacated: { actions: 'noteVacated' },
   },
   states: {
     idle: {
@@ -123,6 +135,7 @@ export const partitionSupervisor = setup({
       ],
     },
     acquiring: {
+      entry: 'noteHeld',
       invoke: {
         src: 'acquire',
         input: ({ context }) => ({ partition: context.partition }),
@@ -137,9 +150,12 @@ export const partitionSupervisor = setup({
     },
     waiting: {
       tags: 'settled',
-      always: { guard: 'mustGiveUp', target: 'idle' },
+      always: [
+        { guard: 'mustGiveUp', target: 'idle' },
+        // Maybe while it was asked for: then the refusal says nothing.
+        { guard: 'isVacated', target: 'acquiring' },
+      ],
       after: { retry: 'acquiring' },
-      on: { vacated: 'acquiring' },
     },
     pausing: {
       tags: 'settled',
@@ -157,6 +173,7 @@ export const partitionSupervisor = setup({
       },
       states: {
         opening: {
+          tags: 'held',
           invoke: {
             src: 'open',
             input: ({ context }) => workOf(context),
@@ -164,7 +181,7 @@ export const partitionSupervisor = setup({
             onError: { target: 'draining', actions: 'noteFailure' },
           },
         },
-        serving: { tags: 'settled' },
+        serving: { tags: ['held', 'settled'] },
         draining: {
           invoke: {
             src: 'drain',

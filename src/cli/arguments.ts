@@ -20,7 +20,9 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
   const parsed = parseArgs({
     args: [...args],
     options: Object.fromEntries(
-      Object.entries(specs).map(([name, { type, multiple = false }]) => [name, { type, multiple }]),
+      Object.entries(specs).map(([name, { type, multiple = false, short }]) => {
+        return [name, { type, multiple, ...(short !== undefined && { short }) }]
+      }),
     ),
     allowPositionals: true,
     // Its own complaints can only be told apart by their text, and suggest nothing.
@@ -34,6 +36,17 @@ export function parseArguments(command: Command, args: readonly string[]): Parse
   const options = { ...Object.fromEntries(defaults), ...parsed.values }
   if (options['help'] !== true) checkParameters(command, parsed.positionals)
   return { options, parameters: parsed.positionals }
+}
+
+/** How many arguments there are before the name of the command: options of every command, with their values. */
+export function countLeading(args: readonly string[]): number {
+  const specs: OptionSpecs = commonOptions
+  for (let at = 0; at < args.length;) {
+    const [, name = '', value] = /^--([^=]+)(=.*)?$/.exec(args[at]!) ?? []
+    if (name === 'help' || !Object.hasOwn(specs, name)) return at
+    at += specs[name]!.type === 'string' && value === undefined ? 2 : 1
+  }
+  return args.length
 }
 
 /** An error in how a command was called. */
@@ -51,8 +64,9 @@ function checkOption(
   specs: OptionSpecs,
 ): void {
   const { name, rawName, value } = token
-  const spec = Object.hasOwn(specs, name) && rawName.startsWith('--') ? specs[name] : undefined
-  if (spec === undefined) {
+  const spec = Object.hasOwn(specs, name) ? specs[name] : undefined
+  // A letter that stands for nothing is an option of that name to the parser.
+  if (spec === undefined || (!rawName.startsWith('--') && rawName !== `-${spec.short}`)) {
     const meant = nearest(name, Object.keys(specs))
     throw usage(`unknown option ${rawName}${meant === undefined ? '' : `; did you mean --${meant}?`}`)
   }

@@ -7,6 +7,8 @@ export interface OptionSpec {
   readonly description: string
   /** May be given several times. */
   readonly multiple?: true
+  /** One letter that stands for it, written `-h`. */
+  readonly short?: string
   readonly type: 'boolean' | 'string'
   /** What its value is, for `--help`. */
   readonly value?: string
@@ -23,9 +25,9 @@ export type OptionValues<TOptions extends OptionSpecs> = {
       : string | undefined
 }
 
-/** What every command understands. */
+/** What every command understands, after its name or before it. */
 export const commonOptions = {
-  help: { type: 'boolean', description: 'show this' },
+  help: { type: 'boolean', short: 'h', description: 'show this' },
   json: { type: 'boolean', description: 'write JSON for programs: one document, or one a line for streams' },
   namespace: {
     type: 'string',

@@ -3,6 +3,7 @@ import type { Client } from '../client/client.ts'
 import type { InstanceHandle } from '../client/instance-handle.ts'
 import type { InstanceSnapshot } from '../client/instance-snapshot.ts'
 import { formatAddress, parseAddress } from '../workflow/address.ts'
+import { isServed } from './served.ts'
 
 /** An instance that was there a moment ago. */
 export interface ExistingInstance {
@@ -27,7 +28,12 @@ export async function existingInstance(
   const snapshot = await handle.get({ signal })
   const name = formatAddress(address)
   if (snapshot !== undefined) return { handle, name, snapshot }
-  throw new RuntimeError('INSTANCE_NOT_FOUND', `there is no instance ${name}`, { fields: { ...address } })
+  const reason = (await isServed(handle, signal))
+    ? ''
+    : ' yet: no node runs it now, and what was started without one begins when one does'
+  throw new RuntimeError('INSTANCE_NOT_FOUND', `there is no instance ${name}${reason}`, {
+    fields: { ...address },
+  })
 }
 
 /**

@@ -65,8 +65,9 @@ function section(title: string, rows: readonly Row[], style: Style): string[] {
 }
 
 function optionRows(options: OptionSpecs): Row[] {
-  return Object.entries(options).map(([name, { description, value }]) => {
-    return [`--${name}${value === undefined ? '' : ` <${value}>`}`, description]
+  return Object.entries(options).map(([name, { description, short, value }]) => {
+    const letter = short === undefined ? '' : `-${short}, `
+    return [`${letter}--${name}${value === undefined ? '' : ` <${value}>`}`, description]
   })
 }
 

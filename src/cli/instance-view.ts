@@ -14,7 +14,14 @@ export function paintStatus(text: string, status: InstanceStatus, style: Style):
       return style.green(text)
     case 'failed':
       return style.red(text)
+    case 'cancelled':
+      return style.dim(text)
   }
+}
+
+/** One character for how an instance fares. */
+export function markOf(status: InstanceStatus): string {
+  return { running: '●', done: '✔', failed: '✖', cancelled: '○' }[status]
 }
 
 /** An address as an argument of a shell: in quotes where a shell would read more into it. */
@@ -46,6 +53,7 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
     context,
     createdAt,
     error,
+    event,
     output,
     revision,
     status,
@@ -63,6 +71,7 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
     context,
     output,
     error,
+    event,
     revision,
     version,
     createdAt,

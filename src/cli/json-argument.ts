@@ -22,8 +22,8 @@ export function parseJson(text: string, where: string): unknown {
  * @throws RuntimeError `USAGE`
  */
 export function parseEvent(text: string, data: string | undefined): EventObject {
-  const event = text.trimStart().startsWith('{') ? parseJson(text, 'the event') : { type: text }
-  const { type } = event as { type?: unknown }
+  const event = /^\s*[{["]/.test(text) ? parseJson(text, 'the event') : { type: text }
+  const { type } = (event ?? {}) as { type?: unknown }
   if (typeof type !== 'string' || type === '') throw usage(`the event needs a type: '{"type":"PAID"}'`)
   if (data === undefined) return event as EventObject
   const fields = parseJson(data, '--data')

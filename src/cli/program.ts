@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 
 import { isRuntimeError } from '../../actors/errors.ts'
-import { parseArguments, usage } from './arguments.ts'
+import { countLeading, parseArguments, usage } from './arguments.ts'
 import type { Call, Command, OptionSpecs } from './command.ts'
 import { dev } from './commands/dev.ts'
 import { list } from './commands/list.ts'
@@ -25,9 +25,11 @@ const commands: readonly Command[] = [dev, start, send, update, show, watch, lis
 /** Runs a command line, without the program's name, and answers the exit code. Never throws. */
 export async function runProgram(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { config, signal, terminal } = surroundings
-  const command = commands.find(({ name }) => name === args[0])
+  const at = countLeading(args)
+  const command = commands.find(({ name }) => name === args[at])
   try {
-    await dispatch(command, args, surroundings)
+    if (command === undefined) answer(args, at, surroundings)
+    else await runCommand(command, args.toSpliced(at, 1), surroundings)
     return exitOk
   } catch (error) {
     // Who pressed Ctrl-C knows why it ended.
@@ -38,38 +40,44 @@ export async function runProgram(args: readonly string[], surroundings: Surround
   }
 }
 
-async function dispatch(
-  command: Command | undefined,
+async function runCommand(
+  command: Command,
   args: readonly string[],
   surroundings: Surroundings,
 ): Promise<void> {
   const { config, terminal } = surroundings
-  const [first, ...rest] = args
-  const { style } = terminal.out
-  if (command !== undefined) {
-    const { options, parameters } = parseArguments(command, rest)
-    if (options['help'] === true) writeLines(terminal.out, ...commandHelp(config.program, command, style))
-    else await command.run({ ...surroundings, options, parameters } as unknown as Call<OptionSpecs>)
-    return
+  const { options, parameters } = parseArguments(command, args)
+  const call = { ...surroundings, options, parameters } as unknown as Call<OptionSpecs>
+  if (options['help'] === true) {
+    writeLines(terminal.out, ...commandHelp(config.program, command, terminal.out.style))
+  } else {
+    await command.run(call)
   }
-  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    const about = commands.find(({ name }) => name === rest[0])
-    const lines =
-      about === undefined
-        ? programHelp(config.program, commands, style)
-        : commandHelp(config.program, about, style)
-    writeLines(terminal.out, ...lines)
-    return
+}
+
+/** What there is to say to a command line without a command. */
+function answer(args: readonly string[], at: number, { config, terminal }: Surroundings): void {
+  const { out } = terminal
+  const word = args[at]
+  const topic = word === 'help' ? args[at + 1] : undefined
+  const about = commands.find(({ name }) => name === topic)
+  if (word === '--version' || word === '-v') {
+    writeLines(out, version())
+  } else if (about !== undefined) {
+    writeLines(out, ...commandHelp(config.program, about, out.style))
+  } else if (topic !== undefined) {
+    throw unknownCommand(topic)
+  } else if (args.length === 0 || word === '--help' || word === '-h' || word === 'help') {
+    writeLines(out, ...programHelp(config.program, commands, out.style))
+  } else if (word === undefined) {
+    throw usage('the command is missing')
+  } else {
+    throw unknownCommand(word)
   }
-  if (first === '--version') {
-    writeLines(terminal.out, version())
-    return
-  }
-  throw unknownCommand(first)
 }
 
 function unknownCommand(word: string): Error {
-  if (word.startsWith('-')) return usage(`the command comes first; got '${word}'`)
+  if (word.startsWith('-')) return usage(`unknown option ${word} before a command`)
   const names = commands.map(({ name }) => name)
   const meant = nearest(word, names)
   const suggestion = meant === undefined ? `there are ${names.join(', ')}` : `did you mean ${meant}?`

@@ -14,7 +14,7 @@ import { publishForOutcome } from './outcome.ts'
 import { watchRecords } from './watch-records.ts'
 
 export interface ClientContext extends HandleContext {
-  readonly directory: Pick<Directory, 'isServed' | 'listWorkflows'>
+  readonly directory: Pick<Directory, 'isRegistered' | 'isServed' | 'listWorkflows'>
   close(): Promise<void>
 }
 
@@ -65,7 +65,7 @@ const watchCapacity = 4096
 /** Starts, sends to, reads and watches instances. Needs no node in this process, and for reading none at all. */
 export class Client implements AsyncDisposable {
   readonly #context: ClientContext
-  readonly #known = new Set<string>()
+  readonly #registered = new Set<string>()
 
   constructor(context: ClientContext) {
     this.#context = context
@@ -98,7 +98,7 @@ export class Client implements AsyncDisposable {
     const { id, input, cause, signal, until = 'stored' } = options
     const handle = this.instance(workflow, id ?? nextId())
     const target = handle.address
-    if (typeof workflow === 'string') await this.#checkKnown(workflow)
+    if (typeof workflow === 'string') await this.#requireRegistered(workflow, signal)
     const schema = typeof workflow === 'string' ? undefined : workflow.inputSchema
     if (schema !== undefined) validate(schema, input, 'input')
     const inputDigest = digest(input, 'input')
@@ -183,15 +183,24 @@ export class Client implements AsyncDisposable {
   }
 
   /** What a node has registered once stays registered, so it is asked for once. */
-  async #checkKnown(name: string): Promise<void> {
-    if (this.#known.has(name)) return
-    const known = (await this.workflows()).map(workflow => workflow.name)
-    for (const each of known) this.#known.add(each)
-    if (known.includes(name)) return
-    const hint = known.length === 0 ? 'no node has registered any yet' : `known are ${known.join(', ')}`
-    throw new RuntimeError('WORKFLOW_UNKNOWN', `there is no workflow '${name}': ${hint}`, {
-      fields: { workflow: name, known },
-    })
+  async #requireRegistered(name: string, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#registered.has(name)) return
+    if (!(await this.#context.directory.isRegistered(name, signal))) {
+      // The nearest server may be a moment behind.
+      const known = await this.#workflowNames()
+      if (known?.includes(name) !== true) throw workflowUnknown(name, known)
+    }
+    this.#registered.add(name)
+  }
+
+  /** Undefined for a user who may not list them. */
+  async #workflowNames(): Promise<readonly string[] | undefined> {
+    try {
+      return (await this.workflows()).map(({ name }) => name)
+    } catch (error) {
+      if (isRuntimeError(error, 'PERMISSION_DENIED')) return undefined
+      throw error
+    }
   }
 }
 
@@ -213,6 +222,15 @@ function toInstanceSummary(row: ScannedRecord): InstanceSummary {
     updatedAt: new Date(time),
     dueAt: dueAt === undefined ? undefined : new Date(dueAt),
   }
+}
+
+/** @param known the workflows there are; undefined: not known */
+export function workflowUnknown(name: string, known: readonly string[] | undefined): RuntimeError {
+  const message = `there is no workflow '${name}'`
+  if (known === undefined)
+    return new RuntimeError('WORKFLOW_UNKNOWN', message, { fields: { workflow: name } })
+  const names = known.length === 0 ? 'no node has registered any yet' : `known are ${known.join(', ')}`
+  return new RuntimeError('WORKFLOW_UNKNOWN', `${message}: ${names}`, { fields: { workflow: name, known } })
 }
 
 function instanceExists(address: Address): RuntimeError {

@@ -98,6 +98,28 @@ export async function registerWorkflow(
 }
 
 /**
+ * Whether some node has registered a workflow of that name, as far as the nearest server knows. Asks for less
+ * permission than a list.
+ *
+ * @throws RuntimeError `ID_INVALID` when no workflow can have that name; `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
+ */
+export async function isRegistered(
+  connection: NatsConnection,
+  subjects: Subjects,
+  name: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const subject = subjects.settingOfWorkflow(name)
+  try {
+    signal?.throwIfAborted()
+    const entry = await readEntryNearby(connection, subjects.configStream, subject, signal)
+    return entry !== undefined && !isRemoved(entry.data.length)
+  } catch (error) {
+    throw translate(error, { what: `look for workflow '${name}'`, subject })
+  }
+}
+
+/**
  * The workflows registered, by name.
  *
  * @throws RuntimeError `NAMESPACE_NOT_FOUND`, `PERMISSION_DENIED`, `STORE_UNAVAILABLE`

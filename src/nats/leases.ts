@@ -17,9 +17,9 @@
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Lease, Leases } from '../../actors/ports.ts'
 import { headersOf, type NatsConnection } from './connection.ts'
-import { isRemoved, readEntry } from './entry.ts'
+import { isRemoved, readEntry, readEntryNearby } from './entry.ts'
 import { isConflict, translate } from './errors.ts'
-import type { ProvisionedNamespace } from './provision.ts'
+import type { Namespace, ProvisionedNamespace } from './provision.ts'
 
 export interface NatsLeasesOptions {
   /** Unique for each start of a process: tells a node that restarted from one that runs twice. */
@@ -36,6 +36,27 @@ interface Holding {
   readonly node: string
   readonly revision: number
   readonly term: number
+}
+
+/**
+ * Whether a node has the partition, for those who only look: one that was killed has it until its lease expires.
+ *
+ * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`; the signal's reason on abort
+ */
+export async function isHeld(
+  connection: NatsConnection,
+  { subjects }: Namespace,
+  partition: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const subject = subjects.lease(partition)
+  try {
+    signal?.throwIfAborted()
+    const entry = await readEntryNearby(connection, subjects.leaseStream, subject, signal)
+    return entry !== undefined && !isRemoved(entry.data.length)
+  } catch (error) {
+    throw translate(error, { what: `see who has partition ${partition}`, subject })
+  }
 }
 
 export class NatsLeases implements Leases {
@@ -100,17 +121,14 @@ export class NatsLeases implements Leases {
   async release(lease: Lease): Promise<void> {
     const { partition, term } = lease
     try {
-      const { holder } = await this.#read(partition)
-      if (holder?.term !== term) return
-      const headers = headersOf({
-        'KV-Operation': 'DEL',
-        'Nats-Expected-Last-Subject-Sequence': String(holder.revision),
-      })
-      await this.#connection.publish(this.#subject(partition), new Uint8Array(0), { headers })
-      this.#written.delete(partition)
+      const written = this.#written.get(partition)
+      if (written?.term === term && (await this.#removeAt(partition, written.revision))) return
+      // Either somebody else has taken it, or a renewal of ours was stored that we did not hear of.
+      let { holder } = await this.#read(partition)
+      while (holder?.term === term && !(await this.#removeAt(partition, holder.revision))) {
+        ;({ holder } = await this.#read(partition))
+      }
     } catch (error) {
-      // Taken meanwhile: not ours to give up.
-      if (isConflict(error)) return
       throw translate(error, {
         what: `give up the lease of partition ${partition}`,
         subject: this.#subject(partition),
@@ -141,6 +159,22 @@ export class NatsLeases implements Leases {
       throw error
     }
     return { partition, term, trustedUntil: startedAt + this.#trustMs }
+  }
+
+  /** False when another write came first. */
+  async #removeAt(partition: number, revision: number): Promise<boolean> {
+    this.#written.delete(partition)
+    const headers = headersOf({
+      'KV-Operation': 'DEL',
+      'Nats-Expected-Last-Subject-Sequence': String(revision),
+    })
+    try {
+      await this.#connection.publish(this.#subject(partition), new Uint8Array(0), { headers })
+      return true
+    } catch (error) {
+      if (isConflict(error)) return false
+      throw error
+    }
   }
 
   /** Writes ourselves as the holder. Without a term this write takes the lease, and its revision is the term. */

@@ -227,7 +227,10 @@ export class Partition implements InboxListener {
     if (this.#hostings.get(key) === hosting) this.#hostings.delete(key)
     this.#onEnded?.()
     if (this.#isClosed || error === undefined) return
-    this.#context.log.error({ err: error, instance: key }, 'an instance cannot go on')
+    // Without the lease none can, which has been said once.
+    if (this.#context.isTrusted()) {
+      this.#context.log.error({ err: error, instance: key }, 'an instance cannot go on')
+    }
     for (const owner of this.#underway.values()) {
       if (owner !== key) continue
       this.#context.failed(error)

@@ -12,6 +12,9 @@ const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
 // By its path: the commands run in folders from which it could not be found.
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
+/** What runs the sources, before the arguments. */
+export const sourceCommand: readonly string[] = [process.execPath, '--import', tsx, main]
+
 /** How a command ended and what it wrote. */
 export interface CliResult {
   readonly code: number | null
@@ -33,13 +36,18 @@ export async function runCli(folder: string, args: readonly string[], input = ''
 
 /** Starts a command; whoever does ends it. */
 export function spawnCli(folder: string, args: readonly string[]): ChildProcess {
-  // Whoever runs the tests may have settings of his own.
+  const [program, ...ownArgs] = sourceCommand as [string, ...string[]]
+  return spawn(program, [...ownArgs, ...args], {
+    cwd: folder,
+    env: environment(),
+  })
+}
+
+/** The environment of a command: whoever runs the tests may have settings of his own. */
+export function environment(): NodeJS.ProcessEnv {
   const settings = /^(HOLDFAST_|FORCE_COLOR$|NO_COLOR$|npm_)/
   const rest = Object.entries(process.env).filter(([name]) => !settings.test(name))
-  return spawn(process.execPath, ['--import', tsx, main, ...args], {
-    cwd: folder,
-    env: { ...Object.fromEntries(rest), HOLDFAST_NATS_SERVER: serverBinary() },
-  })
+  return { ...Object.fromEntries(rest), HOLDFAST_NATS_SERVER: serverBinary() }
 }
 
 /** What `holdfast dev --json` writes, a document a line. */

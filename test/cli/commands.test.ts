@@ -105,7 +105,26 @@ describe('watching', { timeout: 60_000 }, () => {
     const { code, stdout } = await runCli(folder, ['watch', 'order-fulfilment/declined'])
 
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^\d\d:\d\d:\d\d {2}✔ order-fulfilment\/declined {2}compensated\n$/m)
+    expect(stdout).toMatch(
+      /^\d\d:\d\d:\d\d {2}✔ order-fulfilment\/declined {2}compensated {2}← xstate\.done\.actor\.\S+\n$/m,
+    )
+  })
+
+  it('shows which event led to each state, and keeps within the terminal', async () => {
+    await run(['start', 'order-fulfilment', 'seen', '--input', order('seen')], { folder })
+
+    const watching = run(['watch', 'order-fulfilment/seen'], { columns: 60, folder })
+    const json = run(['watch', 'order-fulfilment/seen', '--json'], { folder })
+    await untilState('order-fulfilment', 'seen', 'awaitingShipment')
+    await run(['update', 'order-fulfilment/seen', 'SNEEZED'], { folder })
+    await run(['update', 'order-fulfilment/seen', 'SHIPPED', '--data', '{"trackingNumber":"1Z"}'], { folder })
+    const [{ stdout }, documents] = await Promise.all([watching, json])
+
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.at(-1)).toMatch(/ ✔ order-fulfilment\/seen {2}fulfilled {2}← SHIPPED$/)
+    expect(lines.at(-2)).toMatch(/ ● order-fulfilment\/seen {2}\S+ {2}← …\w+$/)
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(60)
+    expect(JSON.parse(documents.stdout.trimEnd().split('\n').at(-1)!)).toMatchObject({ event: 'SHIPPED' })
   })
 
   it('follows all instances of a workflow, until Ctrl-C, which is no error', async () => {
@@ -163,10 +182,10 @@ describe('lists', { timeout: 60_000 }, () => {
     expect(table.stdout).toMatch(/^INSTANCE.*\npull-request\/l-3 .*\n… and \d+ more; --limit 0 shows all\n$/)
   })
 
-  it('fit a terminal of 100 columns', async () => {
-    const { stdout } = await run(['list'], { columns: 100, folder })
+  it.each([100, 64])('fit a terminal of %i columns', async columns => {
+    const { stdout } = await run(['list'], { columns, folder })
 
-    for (const line of stdout.trimEnd().split('\n')) expect(line.length).toBeLessThanOrEqual(100)
+    for (const line of stdout.trimEnd().split('\n')) expect(line.length).toBeLessThanOrEqual(columns)
   })
 
   it('say so when there is nothing', async () => {
@@ -192,6 +211,7 @@ describe('a mistake', { timeout: 60_000 }, () => {
     [['result', 'order-fulfilment/none'], 'INSTANCE_NOT_FOUND', 4],
     [['show', 'no-slash'], 'ID_INVALID', 3],
     [['start', 'unknown'], 'WORKFLOW_UNKNOWN', 4],
+    [['list', '--workflow', 'unknown'], 'WORKFLOW_UNKNOWN', 4],
     [['start', 'pull-request', 'm', '--input', '{"repository":"m","number":2}'], 'INSTANCE_EXISTS', 5],
     [['send', 'pull-request/m', 'xstate.done'], 'EVENT_RESERVED', 3],
     [['update', 'order-fulfilment/m', 'SHIPPED', '--data', '{"trackingNumber":7}'], 'EVENT_INVALID', 3],
@@ -207,21 +227,47 @@ describe('a mistake', { timeout: 60_000 }, () => {
     expect((await run(['list', '--json'], { folder })).stdout).toBe(before.stdout)
   })
 
-  it('in the input of a start is not taken for a start', async () => {
-    const args = ['start', 'order-fulfilment', 'bad', '--input', '{}', '--timeout', '1s']
+  it('in the input of a start is answered at once, with every field that is wrong', async () => {
+    const args = ['start', 'order-fulfilment', 'bad', '--input', '{"orderId":"bad","items":[]}']
 
-    const { code, stderr } = await run(args, { folder })
+    const { code, stderr, stdout } = await run(args, { folder })
+    const json = await run([...args, '--json'], { folder })
 
-    expect(stderr).toMatch(/^error (TIMEOUT|INPUT_INVALID): /)
-    expect([3, 7]).toContain(code)
+    expect(stderr).toMatch(
+      /^error INPUT_INVALID: the input does not match its schema\n {2}input\.items: must be .+\n {2}input\.card\.token: /,
+    )
+    expect([code, stdout]).toEqual([3, ''])
+    expect(JSON.parse(json.stderr)).toMatchObject({
+      error: {
+        code: 'INPUT_INVALID',
+        exitCode: 3,
+        fields: { issues: [{ path: 'input.items' }, {}, {}, {}, {}, {}, {}, {}] },
+      },
+    })
     expect((await run(['show', 'order-fulfilment/bad'], { folder })).code).toBe(4)
+  })
+
+  it('in the name of a workflow is answered with the one that was probably meant', async () => {
+    for (const args of [
+      ['start', 'order-fulfilmet'],
+      ['watch', 'order-fulfilmet'],
+      ['list', '--workflow', 'order-fulfilmet'],
+    ]) {
+      expect((await run(args, { folder })).stderr).toContain('\n  did you mean order-fulfilment?\n')
+    }
+  })
+
+  it('of taking an id for a workflow is explained', async () => {
+    expect((await run(['watch', 'o-1'], { folder })).stderr).toContain(
+      '\n  an instance is written workflow/id\n',
+    )
   })
 
   it('of a workflow makes result fail, with the error', async () => {
     const input = '{"repository":"x","number":1}'
     await run(['start', 'pull-request', 'broken', '--input', input], { folder })
-    // The sample trusts its trigger: an event without its facts is a bug in the sender.
-    const updated = await run(['update', 'pull-request/broken', 'pull_request.opened'], { folder })
+    // No schema holds back what the sample has never heard of.
+    const updated = await run(['update', 'pull-request/broken', 'pull_request.teleported'], { folder })
 
     const { code, stderr } = await run(['result', 'pull-request/broken'], { folder })
 

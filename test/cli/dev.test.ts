@@ -213,13 +213,15 @@ describe('holdfast dev', { timeout: 60_000 }, () => {
 })
 
 describe('the webhook subject', { timeout: 60_000 }, () => {
-  it('takes what others publish there, and leaves out what is no webhook', async () => {
+  it('takes what others publish there, and keeps what is no webhook with the reason', async () => {
     const folder = await scratchDir()
     const dev = startDev(folder, '--feed')
     await dev.line('applied', ({ count }) => count === total)
     const nats = await connectNats({ clock: systemClock, servers: await dev.url() })
     onTestFinished(() => nats.close())
-    const { payload } = loadFeed().find(({ id }) => id === 'octo-org/octo-repo#118:0')!
+    const delivery = loadFeed().find(({ id }) => id === 'octo-org/octo-repo#118:0')!
+    const payload = delivery.payload as { readonly pull_request: object }
+    const untitled = { ...payload, pull_request: { ...payload.pull_request, title: '' } }
     const publish = (event: string, id: string, text: string) =>
       nats.publish(`github.webhook.${event}`, new TextEncoder().encode(text), {
         headers: headersOf({ 'X-GitHub-Event': event, 'X-GitHub-Delivery': id }),
@@ -228,15 +230,26 @@ describe('the webhook subject', { timeout: 60_000 }, () => {
     await publish('pull_request', 'mine-1', 'no JSON')
     await publish('pull_request', 'mine-2', '{"action":"opened"}')
     await publish('push', 'mine-3', '{}')
-    await publish('pull_request_review_thread', 'mine-4', JSON.stringify(payload))
-    const refused = await dev.line('refused', ({ position }) => position === total + 2)
+    await publish('pull_request_review_thread', 'mine-4', JSON.stringify(untitled))
+    await publish('pull_request_review_thread', 'mine-5', JSON.stringify(payload))
+    const refused = await dev.line('refused', ({ count }) => count === 3)
     const client = await connect({ servers: await dev.url() })
     onTestFinished(() => client.close())
     const handle = client.instance(pullRequest, 'octo-org/octo-repo#118')
     const twice = await handle.waitFor(({ context }) => context.counts.webhooks === 2, { timeout: '20s' })
+    const letters = await Promise.all(
+      [1, 2, 3].map(seq => nats.jsm.streams.getMessage('hf_default_dead', { seq })),
+    )
 
-    expect(refused).toMatchObject({ code: 'EVENT_INVALID' })
-    expect(dev.lines.filter(({ type }) => type === 'refused')).toHaveLength(2)
+    expect(refused).toMatchObject({ code: 'EVENT_INVALID', position: total + 4, kept: 'hf_default_dead' })
+    expect(letters.map(({ header }) => [header.get('Hf-Seq'), header.get('Hf-Reason')])).toEqual([
+      [String(total + 1), 'the payload of a webhook must be JSON'],
+      [String(total + 2), 'webhook payload: repository.full_name must be text; got undefined'],
+      [String(total + 4), 'the event does not match its schema: event.pullRequest.title: must be text'],
+    ])
+    expect(letters[0]!.string()).toBe('no JSON')
+    expect(letters[0]!.header.get('Hf-Stream')).toBe('github_webhooks')
+    expect((await nats.jsm.streams.info('hf_default_dead')).state.messages).toBe(3)
     expect(twice.context.timeline).toHaveLength(2)
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
+import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock } from '../../actors/ports.ts'
 import { DevView, type DevFacts } from '../../src/cli/dev/dev-view.ts'
 import { LiveScreen } from '../../src/cli/dev/live-screen.ts'
@@ -65,7 +66,7 @@ function open(columns: number, rows: number, total = 10) {
   const output = recorder(columns, rows)
   const nextCommands = () => ['holdfast list', `holdfast send ${'x'.repeat(100)}`]
   const screen = new LiveScreen({ clock, nextCommands, output })
-  const view = new DevView(facts, { before: 0, total })
+  const view = new DevView(facts, { before: 0, deadLetters: 'hf_default_dead', total })
   screen.started(view)
   return { clock, output, screen, view }
 }
@@ -147,6 +148,22 @@ describe('the live screen', () => {
     expect(text).toContain('2 of 2 webhooks applied  ✔ in 0.0 s')
     expect(text).toContain('\n\nStopping; Ctrl-C again ends it at once\nStopped. ')
     expect(output.text().lastIndexOf('\u001B[?25h')).toBeGreaterThan(output.text().lastIndexOf('\u001B[?25l'))
+  })
+
+  it('shows how many messages were refused, why the last one was, and where they are kept', () => {
+    const { clock, output, screen, view } = open(100, 40)
+    for (const position of [11, 12]) {
+      view.refuse()
+      screen.refused(position, new RuntimeError('EVENT_INVALID', `the payload ${'is wrong '.repeat(20)}`))
+    }
+    clock.fire()
+
+    const lines = displayed(output.text(), 100)
+    expect(lines.find(line => line.includes('webhooks applied'))).toMatch(/ 2 refused$/)
+    expect(lines.find(line => line.includes('hf_default_dead'))).toMatch(/^Refused messages are kept /)
+    expect(lines.filter(line => /^message \d+: the payload is wrong/.test(line))).toEqual([
+      expect.stringMatching(/^message 12: .{80,88}$/),
+    ])
   })
 
   it('counts what records say, not how often it is told', () => {

@@ -42,6 +42,17 @@ describe('a table', () => {
     expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(64)
   })
 
+  it('leaves out what is optional only when cutting does not suffice', () => {
+    const optional = columns.map(column => {
+      return column.title === 'EVENT' ? { ...column, isOptional: true as const } : column
+    })
+    const render = (width: number) => renderTable(rows, optional, { style: plain, width })
+
+    // 12 + 16 + 16 + 6, and two blanks between each two.
+    expect(render(54)[0]).toBe('NAME        STATE             EVENT                AGE')
+    expect(render(53)[0]).toBe('NAME        STATE                           AGE')
+  })
+
   it('lets nothing through that a terminal would obey', () => {
     const evil = { name: 'a\u001B[2Jb', state: 'x\ny', age: '' }
 

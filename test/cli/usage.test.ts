@@ -29,6 +29,7 @@ describe('help', () => {
     expect(stdout.split('Examples\n')[1]).toMatch(new RegExp(`^  # .+\\n  holdfast ${command}`))
     expect(Math.max(...stdout.split('\n').map(widthOf))).toBeLessThanOrEqual(100)
     expect((await run(['help', command])).stdout).toBe(stdout)
+    expect((await run([command, '-h'])).stdout).toBe(stdout)
   })
 
   it('is what a call without a command gets', async () => {
@@ -37,6 +38,7 @@ describe('help', () => {
 
   it('says its version', async () => {
     expect((await run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(await run(['-v'])).toEqual(await run(['--version']))
   })
 })
 
@@ -44,9 +46,14 @@ describe('a command line that is not understood', () => {
   it.each([
     [['lst'], "unknown command 'lst'; did you mean list?", '--help'],
     [['frobnicate'], "unknown command 'frobnicate'; there are dev, start", '--help'],
-    [['--namespace', 'n', 'list'], "the command comes first; got '--namespace'", '--help'],
+    [['help', 'lst'], "unknown command 'lst'; did you mean list?", '--help'],
+    [['--worflow', 'n', 'list'], 'unknown option --worflow before a command', '--help'],
+    [['--namespace', 'n'], 'the command is missing', '--help'],
+    [['--namespace', 'n', 'lst'], "unknown command 'lst'", '--help'],
+    [['--namespace', 'n', 'list', '--worflow'], 'unknown option --worflow', 'list --help'],
     [['list', '--worflow', 'x'], 'unknown option --worflow; did you mean --workflow?', 'list --help'],
     [['list', '-w'], 'unknown option -w', 'list --help'],
+    [['list', '-help'], 'unknown option -e', 'list --help'],
     [['list', '--limit'], '--limit needs a value', 'list --help'],
     [['list', '--limit', '--help'], '--limit needs a value', 'list --help'],
     [
@@ -61,6 +68,8 @@ describe('a command line that is not understood', () => {
     [['show'], 'show needs <workflow/id>', 'show --help'],
     [['send', 'order/1', '{"type":'], 'the event is not JSON', 'send --help'],
     [['send', 'order/1', '{"kind":"X"}'], 'the event needs a type', 'send --help'],
+    [['send', 'order/1', '["X"]'], 'the event needs a type', 'send --help'],
+    [['send', 'order/1', '"X"'], 'the event needs a type', 'send --help'],
     [['send', 'order/1', 'X', '--data', '[1]'], "--data must be a JSON object; got '[1]'", 'send --help'],
     [['send', 'order/1', 'X', '--data', '{"type":"Y"}'], "--data must not contain 'type'", 'send --help'],
     [['start', 'order', '--input', '{'], '--input is not JSON', 'start --help'],
@@ -77,6 +86,7 @@ describe('a command line that is not understood', () => {
     ],
     [['dev', '--port', '70000'], '--port must be a whole number from 1 to 65535', 'dev --help'],
     [['dev', '--workflows', 'missing.js'], '--workflows missing.js cannot be loaded', 'dev --help'],
+    [['dev', '--data', import.meta.filename], `nothing can be kept in ${import.meta.filename}`, 'dev --help'],
     [['dev', '--port', '4222', '--server', 'nats://a'], 'with nats://a it starts none', 'dev --help'],
   ])('%j', async (args, message, hint) => {
     const { code, stderr, stdout } = await run(args)
@@ -100,6 +110,17 @@ describe('a command line that is not understood', () => {
       },
     })
     expect(code).toBe(2)
+  })
+})
+
+describe('options of every command', () => {
+  it('may come before it', async () => {
+    const after = await run(['list', '--json', '--server', 'nats://127.0.0.1:1', '--namespace=n'])
+
+    const before = await run(['--json', '--server', 'nats://127.0.0.1:1', '--namespace=n', 'list'])
+
+    expect(before).toEqual(after)
+    expect(JSON.parse(before.stderr)).toMatchObject({ error: { code: 'CONNECTION_FAILED' } })
   })
 })
 

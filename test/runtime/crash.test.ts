@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { connect } from '../../src/index.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 import { tally } from '../support/workflows.ts'
+import { randomFrom } from '../support/random.ts'
 
 const script = join(import.meta.dirname, 'node-process.ts')
 
@@ -23,17 +24,6 @@ async function crash(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit')
   child.kill('SIGKILL')
   await exited
-}
-
-/** Mulberry32: small, seeded, good enough to choose moments. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 describe('a node killed again and again', () => {

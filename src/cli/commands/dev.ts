@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 
+import { isRuntimeError } from '../../../actors/errors.ts'
 import { orderFulfilment } from '../../../actors/workflows/order-fulfilment.ts'
 import { pullRequest } from '../../../actors/workflows/pull-request.ts'
 import { systemClock } from '../../clock.ts'
@@ -65,9 +66,7 @@ export const dev = defineCommand({
   async run(call) {
     const plan = await makePlan(call)
     const screen = createScreen(call, plan)
-    const { pid } = process
-    await mkdir(plan.dataFolder, { recursive: true })
-    await claimDataFolder(plan.dataFolder, { namespace: plan.namespace, pid })
+    await claim(plan)
     try {
       await runDev(plan, screen, call.signal)
     } catch (error) {
@@ -79,6 +78,17 @@ export const dev = defineCommand({
     screen.stopped()
   },
 })
+
+async function claim({ dataFolder, namespace }: DevPlan): Promise<void> {
+  try {
+    await mkdir(dataFolder, { recursive: true })
+    await claimDataFolder(dataFolder, { namespace, pid: process.pid })
+  } catch (error) {
+    if (isRuntimeError(error)) throw error
+    const reason = (error as Error).message
+    throw usage(`nothing can be kept in ${dataFolder}: ${reason}; choose another folder with --data`)
+  }
+}
 
 /** Everything that can be wrong with the command line, before anything runs. */
 async function makePlan({ config, folder, options: given, terminal }: DevCall): Promise<DevPlan> {

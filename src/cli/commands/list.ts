@@ -1,4 +1,4 @@
-import type { InstanceStatus } from '../../../actors/record.ts'
+import { instanceStatuses, type InstanceStatus } from '../../../actors/record.ts'
 import type { InstanceSummary } from '../../client/client.ts'
 import { stringify } from '../../codec/json.ts'
 import { systemClock } from '../../clock.ts'
@@ -6,6 +6,7 @@ import { formatAddress } from '../../workflow/address.ts'
 import { usage } from '../arguments.ts'
 import { defineCommand } from '../command.ts'
 import { paintStatus, summaryJson } from '../instance-view.ts'
+import { requireWorkflow } from '../known-workflow.ts'
 import { withClient } from '../open-client.ts'
 import { parseWholeOption } from '../option-values.ts'
 import type { Style } from '../style.ts'
@@ -14,7 +15,7 @@ import { renderTable, type Column } from '../table.ts'
 import { writeLines } from '../terminal.ts'
 import { formatAge } from '../time.ts'
 
-const statuses: readonly string[] = ['running', 'done', 'failed'] satisfies InstanceStatus[]
+const statuses: readonly string[] = instanceStatuses
 const terminalLimit = 50
 
 export const list = defineCommand({
@@ -46,6 +47,8 @@ export const list = defineCommand({
       const rows: InstanceSummary[] = []
       const filter = { ...(status !== undefined && { status }), ...(workflow !== undefined && { workflow }) }
       for await (const row of client.list(filter, { signal })) rows.push(row)
+      // What has no instances may be a typing error.
+      if (rows.length === 0 && workflow !== undefined) await requireWorkflow(client, workflow)
       return rows.toSorted(byChange)
     })
     const shown = all.slice(0, limit === 0 ? undefined : limit)
@@ -90,7 +93,13 @@ function columnsOf(style: Style, now: number): Column<InstanceSummary>[] {
       paint: (text, { status }) => paintStatus(text, status, style),
     },
     { title: 'STATE', cut: 'start', text: ({ state }) => state },
-    { title: 'LAST EVENT', cut: 'start', text: ({ event }) => event, paint: text => style.dim(text) },
+    {
+      title: 'LAST EVENT',
+      cut: 'start',
+      isOptional: true,
+      text: ({ event }) => event,
+      paint: text => style.dim(text),
+    },
     { title: 'AGE', align: 'right', text: ({ updatedAt }) => formatAge(now - updatedAt.getTime()) },
   ]
 }

@@ -3,6 +3,7 @@ import { defineCommand } from '../command.ts'
 import { existingInstance } from '../existing-instance.ts'
 import { withClient } from '../open-client.ts'
 import { parseDurationOption } from '../option-values.ts'
+import { noteUnserved } from '../served.ts'
 import { writeLines } from '../terminal.ts'
 
 export const result = defineCommand({
@@ -25,7 +26,8 @@ export const result = defineCommand({
     const timeout =
       options.timeout === undefined ? undefined : parseDurationOption('timeout', options.timeout)
     await withClient(call, async client => {
-      const { handle } = await existingInstance(client, target, signal)
+      const { handle, snapshot } = await existingInstance(client, target, signal)
+      if (snapshot.status === 'running') await noteUnserved(call, handle, 'waiting for one')
       const output = await handle.result({ signal, ...(timeout !== undefined && { timeout }) })
       writeLines(terminal.out, stringify(output, options.json ? undefined : 2))
     })

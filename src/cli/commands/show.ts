@@ -67,14 +67,14 @@ function describe(name: string, snapshot: InstanceSnapshot, view: View): string[
 }
 
 function facts(
-  { createdAt, revision, updatedAt, value, version }: InstanceSnapshot,
+  { createdAt, event, revision, updatedAt, value, version }: InstanceSnapshot,
   { now, style }: View,
 ): string[] {
   const moment = (date: Date) => `${formatDate(date)}, ${formatAge(now - date.getTime())} ago`
   const rows: [string, readonly string[]][] = [
     ['State', stateLines(value).map(printable)],
     ['Started', [moment(createdAt)]],
-    ['Changed', [moment(updatedAt)]],
+    ['Changed', [`${moment(updatedAt)}, by ${printable(event)}`]],
     ['Version', [`${version}, revision ${revision}`]],
   ]
   return rows.flatMap(([title, lines]) =>

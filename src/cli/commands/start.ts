@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 
-import { isRuntimeError, RuntimeError } from '../../../actors/errors.ts'
+import { isRuntimeError } from '../../../actors/errors.ts'
 import { formatState } from '../../../actors/state.ts'
+import { createIds } from '../../client/ids.ts'
 import type { InstanceHandle } from '../../client/instance-handle.ts'
 import type { InstanceSnapshot } from '../../client/instance-snapshot.ts'
 import { stringify } from '../../codec/json.ts'
@@ -13,6 +14,7 @@ import { paintStatus, shellWord, snapshotJson } from '../instance-view.ts'
 import { parseJson } from '../json-argument.ts'
 import { withClient } from '../open-client.ts'
 import { parseDurationOption } from '../option-values.ts'
+import { isServed } from '../served.ts'
 import { printable } from '../text.ts'
 import { writeLines } from '../terminal.ts'
 
@@ -26,7 +28,7 @@ const options = {
   timeout: {
     type: 'string',
     value: 'time',
-    description: 'how long to wait until a node has taken it up; default 5s, 0: not at all',
+    description: 'how long a node may take to accept or refuse it; default 5s, 0: do not wait',
   },
 } as const
 
@@ -36,6 +38,8 @@ export const start = defineCommand({
   description: [
     'Without an id a random one is chosen. The same id with the same input is the same start, however often it is ' +
       'asked for; with another input it is refused.',
+    'Waits until a node has accepted it, or says why it refuses. When no node runs, the start is stored, which is ' +
+      'success too: it begins when a node does.',
   ],
   parameters: ['<workflow>', '[id]'],
   options,
@@ -53,9 +57,16 @@ export const start = defineCommand({
     const timeoutMs = parseDurationOption('timeout', call.options.timeout ?? '5s')
     const input = await readStartInput(call)
     await withClient(call, async client => {
-      const handle = await client.start(workflow, { input, signal, ...(id !== undefined && { id }) })
-      const first = timeoutMs === 0 ? undefined : await taken(handle, timeoutMs, signal)
-      report(call, handle, first)
+      const handle = client.instance(workflow, id ?? createIds()())
+      const isTakenUp = timeoutMs === 0 || (await isServed(handle, signal))
+      const isAwaited = timeoutMs > 0 && isTakenUp
+      await client.start(workflow, {
+        id: handle.address.id,
+        input,
+        signal,
+        ...(isAwaited && { timeout: timeoutMs, until: 'accepted' }),
+      })
+      report(call, handle, await handle.get({ signal }), isTakenUp)
     })
   },
 })
@@ -74,40 +85,27 @@ async function readStartInput(call: Call<typeof options>): Promise<unknown> {
   }
 }
 
-async function taken(
-  handle: InstanceHandle,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<InstanceSnapshot> {
-  try {
-    return await handle.waitFor(() => true, { signal, timeout: timeoutMs })
-  } catch (error) {
-    if (!isRuntimeError(error, 'TIMEOUT')) throw error
-    throw new RuntimeError(
-      'TIMEOUT',
-      `no node has taken up ${formatAddress(handle.address)} within ${timeoutMs} ms: either none runs, and it ` +
-        'starts when one does, or it refused the input, and its log says why',
-      { cause: error, fields: { ...handle.address, timeoutMs } },
-    )
-  }
-}
-
 function report(
   { config, options: { json }, terminal: { out } }: Call,
   { address }: InstanceHandle,
-  first: InstanceSnapshot | undefined,
+  snapshot: InstanceSnapshot | undefined,
+  isTakenUp: boolean,
 ): void {
   const { style } = out
   const name = formatAddress(address)
   if (json) {
-    writeLines(out, stringify(first === undefined ? { address: name, ...address } : snapshotJson(first)))
+    const document =
+      snapshot === undefined ? { address: name, ...address, status: 'stored' } : snapshotJson(snapshot)
+    writeLines(out, stringify(document))
     return
   }
-  const state =
-    first === undefined ? '' : `  ${paintStatus(printable(formatState(first.value)), first.status, style)}`
-  writeLines(
-    out,
-    `${style.green('started')} ${style.bold(printable(name))}${state}`,
-    style.dim(`  follow it: ${config.program} watch ${shellWord(name)}`),
-  )
+  const bold = style.bold(printable(name))
+  if (snapshot !== undefined) {
+    const state = paintStatus(printable(formatState(snapshot.value)), snapshot.status, style)
+    writeLines(out, `${style.green('started')} ${bold}  ${state}`)
+  } else {
+    const when = isTakenUp ? '' : ': no node runs it now, and it starts when one does'
+    writeLines(out, `${style.yellow('stored')} ${bold}${when}`)
+  }
+  writeLines(out, style.dim(`  follow it: ${config.program} watch ${shellWord(name)}`))
 }

@@ -8,6 +8,7 @@ import { runningInstance } from '../existing-instance.ts'
 import { parseEvent } from '../json-argument.ts'
 import { withClient } from '../open-client.ts'
 import { parseDurationOption } from '../option-values.ts'
+import { noteUnserved } from '../served.ts'
 import { printable } from '../text.ts'
 import { writeLines } from '../terminal.ts'
 
@@ -44,10 +45,11 @@ export const update = defineCommand({
     const event = parseEvent(text, options.data)
     await withClient(call, async client => {
       const { handle, name } = await runningInstance(client, target, signal)
+      await noteUnserved(call, handle, 'waiting for one')
       const outcome = await handle.update(event, { signal, timeout })
       if (outcome.type === 'rejected') {
         throw new RuntimeError(outcome.code, outcome.message, {
-          fields: { ...handle.address, event: event.type },
+          fields: { ...handle.address, event: event.type, ...outcome.fields },
         })
       }
       const { revision, snapshot, type } = outcome

@@ -8,7 +8,7 @@ export interface DevScreen {
   started(view: DevView): void
   /** An instance was committed; for each there is, once in the beginning. */
   changed(row: DevRow): void
-  /** A message on the webhook subject is no webhook. */
+  /** A message on the webhook subject could not be applied, and is kept among the dead letters. */
   refused(position: number, error: RuntimeError): void
   /** The user wants it to end. */
   stopping(): void

@@ -39,6 +39,8 @@ export interface FeedView {
   readonly total: number
   /** How many were delivered in earlier runs. */
   readonly before: number
+  /** The stream that keeps what cannot be applied. */
+  readonly deadLetters: string
 }
 
 /** What `holdfast dev` knows about what it runs, for whoever shows it. */
@@ -48,6 +50,7 @@ export class DevView {
   readonly feed: FeedView | undefined
   readonly #rows = new Map<string, DevRow>()
   #applied = 0
+  #refused = 0
 
   constructor(facts: DevFacts, feed: FeedView | undefined) {
     this.facts = facts
@@ -59,6 +62,11 @@ export class DevView {
     return Math.min(this.#applied, this.feed?.total ?? 0)
   }
 
+  /** Messages that could not be applied, in this run. */
+  get refused(): number {
+    return this.#refused
+  }
+
   get isFed(): boolean {
     return this.feed !== undefined && this.applied === this.feed.total
   }
@@ -68,6 +76,11 @@ export class DevView {
     return [...this.#rows.values()].toSorted(
       (a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1),
     )
+  }
+
+  /** Takes in that a message could not be applied. */
+  refuse(): void {
+    this.#refused += 1
   }
 
   /** Takes in what was committed. */

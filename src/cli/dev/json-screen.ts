@@ -32,7 +32,8 @@ export class JsonScreen implements DevScreen {
   }
 
   refused(position: number, { code, message }: RuntimeError): void {
-    this.#write('refused', { position, code, message })
+    const { feed, refused: count } = this.#view!
+    this.#write('refused', { position, code, message, count, kept: feed!.deadLetters })
   }
 
   stopping(): void {

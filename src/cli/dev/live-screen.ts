@@ -1,6 +1,6 @@
 import type { RuntimeError } from '../../../actors/errors.ts'
 import type { Clock, TimerHandle } from '../../../actors/ports.ts'
-import { paintStatus } from '../instance-view.ts'
+import { markOf, paintStatus } from '../instance-view.ts'
 import { renderTable, type Column } from '../table.ts'
 import { writeLines, type Output } from '../terminal.ts'
 import { formatTime } from '../time.ts'
@@ -29,7 +29,7 @@ export class LiveScreen implements DevScreen {
   #redraw: TimerHandle | undefined
   #startedAt = 0
   #fedAfterMs: number | undefined
-  #notice: string | undefined
+  #lastRefused: string | undefined
 
   constructor(options: LiveScreenOptions) {
     this.#options = options
@@ -56,7 +56,7 @@ export class LiveScreen implements DevScreen {
   }
 
   refused(position: number, error: RuntimeError): void {
-    this.#notice = `message ${position} is no webhook and was left out: ${error.message}`
+    this.#lastRefused = `message ${position}: ${error.message}`
     this.changed()
   }
 
@@ -85,7 +85,7 @@ export class LiveScreen implements DevScreen {
     const width = Math.min(output.columns ?? widest, widest)
     const above = view.feed === undefined ? [] : [`${indent}${this.#progress(view, view.feed.total)}`, '']
     const below = [
-      ...(this.#notice === undefined ? [] : ['', style.yellow(this.#notice.slice(0, width - 1))]),
+      ...this.#refusals(view, width),
       '',
       'In another terminal:',
       ...this.#options.nextCommands(view).map(command => indent + style.cyan(command)),
@@ -96,7 +96,18 @@ export class LiveScreen implements DevScreen {
     return [...above, ...this.#table(view, width - indent.length, room), ...below]
   }
 
-  #progress({ applied, isFed }: DevView, total: number): string {
+  #refusals({ feed }: DevView, width: number): string[] {
+    const last = this.#lastRefused
+    if (last === undefined) return []
+    const { style } = this.#options.output
+    const lines = [
+      `Refused messages are kept with the reason in stream ${feed!.deadLetters}. The last:`,
+      last,
+    ]
+    return ['', ...lines.map(line => style.yellow(line.slice(0, width - 1)))]
+  }
+
+  #progress({ applied, feed, isFed, refused }: DevView, total: number): string {
     const { clock, output } = this.#options
     const { style } = output
     const length = 30
@@ -104,8 +115,9 @@ export class LiveScreen implements DevScreen {
     const bar = style.cyan('━'.repeat(filled)) + style.dim('─'.repeat(length - filled))
     const count = `${String(applied).padStart(String(total).length)} of ${total} webhooks applied`
     const ms = this.#fedAfterMs ?? clock.monotonic() - this.#startedAt
-    const isNews = isFed && this.#view!.feed!.before < total
-    return `${bar}  ${count}${isNews ? `  ${style.green('✔')} in ${(ms / 1000).toFixed(1)} s` : ''}`
+    const isNews = isFed && feed!.before < total
+    const done = isNews ? `  ${style.green('✔')} in ${(ms / 1000).toFixed(1)} s` : ''
+    return `${bar}  ${count}${done}${refused === 0 ? '' : `  ${style.yellow(`${refused} refused`)}`}`
   }
 
   #table(view: DevView, width: number, room: number): string[] {
@@ -126,11 +138,10 @@ export class LiveScreen implements DevScreen {
 }
 
 function columnsOf({ style }: Output): Column<DevRow>[] {
-  const mark = { running: '●', done: '✔', failed: '✖' }
   return [
     {
       title: '',
-      text: ({ status }) => mark[status],
+      text: ({ status }) => markOf(status),
       paint: (text, { status }) => paintStatus(text, status, style),
     },
     // Even names are cut here: a row that wraps would push the others out of place.

@@ -51,7 +51,10 @@ export class PlainScreen implements DevScreen {
   }
 
   refused(position: number, error: RuntimeError): void {
-    this.#write(`message ${position} is no webhook and was left out: ${error.message}`)
+    this.#write(
+      `message ${position} was not applied: ${error.message}`,
+      `${counted(this.#view!.refused, 'message')} refused, kept with the reason in stream ${this.#view!.feed!.deadLetters}`,
+    )
   }
 
   stopping(): void {

@@ -15,7 +15,7 @@ import type { Workflow } from '../../workflow/define-workflow.ts'
 import { publishDevFacts } from '../dev-file.ts'
 import type { DevScreen } from './dev-screen.ts'
 import { DevView } from './dev-view.ts'
-import { openSampleFeed, type SampleFeed } from './sample-feed.ts'
+import { openSampleFeed, type OnRefused, type SampleFeed } from './sample-feed.ts'
 import { startSampleOrders } from './sample-orders.ts'
 
 export interface DevPlan {
@@ -95,12 +95,16 @@ interface Running {
 
 async function serve(plan: DevPlan, screen: DevScreen, running: Running, signal: AbortSignal): Promise<void> {
   const { client } = running.node
-  const feed = plan.feed ? await openFeed(plan, screen, running) : undefined
+  const feed = plan.feed ? await openFeed(plan, running) : undefined
   const view = await createView(plan, running, feed)
   const ending = new AbortController()
   screen.started(view)
   const tasks = [show(client, view, screen, ending.signal)]
-  if (feed !== undefined) tasks.push(runFeed(feed, client, ending.signal))
+  const refuse: OnRefused = (position, error) => {
+    view.refuse()
+    screen.refused(position, error)
+  }
+  if (feed !== undefined) tasks.push(runFeed(feed, client, refuse, ending.signal))
   try {
     await Promise.race([aborted(signal), ended(running.server), ...tasks.map(failed)])
   } finally {
@@ -110,14 +114,13 @@ async function serve(plan: DevPlan, screen: DevScreen, running: Running, signal:
   }
 }
 
-function openFeed(plan: DevPlan, screen: DevScreen, { node, outside }: Running): Promise<SampleFeed> {
+function openFeed(plan: DevPlan, { node, outside }: Running): Promise<SampleFeed> {
   return openSampleFeed({
     client: node.client,
     clock: systemClock,
     connection: outside,
     namespace: plan.namespace,
     paceMs: plan.paceMs,
-    refused: (position, error) => screen.refused(position, error),
   })
 }
 
@@ -139,12 +142,19 @@ async function createView(
     server: { url: server.url, version: server.serverVersion },
     workflows: workflows.map(({ name, version }) => ({ name, version })),
   }
-  return new DevView(facts, feed && { before: feed.deliveredBefore, total: feed.total })
+  if (feed === undefined) return new DevView(facts, undefined)
+  const { deadLetters, deliveredBefore, total } = feed
+  return new DevView(facts, { before: deliveredBefore, deadLetters, total })
 }
 
-async function runFeed(feed: SampleFeed, client: Client, signal: AbortSignal): Promise<void> {
+async function runFeed(
+  feed: SampleFeed,
+  client: Client,
+  onRefused: OnRefused,
+  signal: AbortSignal,
+): Promise<void> {
   await startSampleOrders(client, signal)
-  await feed.run(signal)
+  await feed.run(onRefused, signal)
 }
 
 async function show(client: Client, view: DevView, screen: DevScreen, signal: AbortSignal): Promise<void> {

@@ -4,7 +4,8 @@
  *
  * Exactly once, whatever is killed when: a webhook is stored at its own position of the stream (payload i is message
  * i + 1), taken from there in order, and acknowledged when its start and its event are durable. One that comes again
- * after a crash carries the same position, so that its instance takes it for a repetition.
+ * after a crash carries the same position, so that its instance takes it for a repetition. What is no webhook, or none
+ * that GitHub sends, is kept among the dead letters instead.
  */
 import { isRuntimeError, RuntimeError } from '../../../actors/errors.ts'
 import type { Clock } from '../../../actors/ports.ts'
@@ -14,11 +15,15 @@ import { loadFeed, type WebhookDelivery } from '../../../actors/workflows/pull-r
 import type { Client } from '../../client/client.ts'
 import type { InstanceHandle } from '../../client/instance-handle.ts'
 import type { NatsConnection } from '../../nats/connection.ts'
+import { DeadLetters } from '../../nats/dead-letters.ts'
+import { openNamespace } from '../../nats/provision.ts'
 import { openSource, type OutsideMessage, type Source, type SourceMessage } from '../../nats/source.ts'
 import { pause } from '../../nats/wait.ts'
 
 /** What webhooks are published on; the name of the event follows. */
 export const webhookSubject = 'github.webhook'
+
+const webhookStream = 'github_webhooks'
 
 export interface SampleFeedOptions {
   readonly client: Client
@@ -27,17 +32,20 @@ export interface SampleFeedOptions {
   readonly namespace: string
   /** How long to wait before each webhook. */
   readonly paceMs: number
-  /** Hears of a message that is no webhook; it is left out. */
-  refused(position: number, error: RuntimeError): void
 }
+
+/** Hears of a message that could not be applied, once it is among the dead letters. */
+export type OnRefused = (position: number, error: RuntimeError) => void
 
 export interface SampleFeed {
   /** How many webhooks were delivered before this opening. */
   readonly deliveredBefore: number
+  /** The stream that keeps what cannot be applied. */
+  readonly deadLetters: string
   /** How many there are. */
   readonly total: number
   /** Delivers what is left, then what others publish on the subject, until the signal aborts. */
-  run(signal: AbortSignal): Promise<void>
+  run(onRefused: OnRefused, signal: AbortSignal): Promise<void>
 }
 
 /**
@@ -50,20 +58,23 @@ export async function openSampleFeed(options: SampleFeedOptions): Promise<Sample
   const deliveries = loadFeed()
   const source = await openSource(connection, {
     reader: `holdfast_${namespace}`,
-    stream: 'github_webhooks',
+    stream: webhookStream,
     subjects: [`${webhookSubject}.*`],
   })
+  const found = await openNamespace(connection, namespace)
+  const deadLetters = new DeadLetters(connection, found)
   const { stored, taken } = await source.progress()
   return {
+    deadLetters: found.subjects.deadLetterStream,
     deliveredBefore: Math.min(taken, deliveries.length),
     total: deliveries.length,
-    async run(signal) {
+    async run(onRefused, signal) {
       // Both end when one fails.
       const failing = new AbortController()
       const ending = AbortSignal.any([signal, failing.signal])
       const parts = [
         fill(source, deliveries, stored, ending, options),
-        source.consume(message => take(message, options), ending),
+        source.consume(message => takeOrKeep(message, options.client, deadLetters, onRefused), ending),
       ]
       for (const part of parts) part.catch((error: unknown) => failing.abort(error))
       await Promise.allSettled(parts)
@@ -114,23 +125,35 @@ function toMessage({ id, name, payload }: WebhookDelivery): OutsideMessage {
   }
 }
 
-/** The trigger: one webhook becomes a start, which does nothing where the instance exists, and an event. */
-async function take(message: SourceMessage, options: SampleFeedOptions): Promise<void> {
+async function takeOrKeep(
+  message: SourceMessage,
+  client: Client,
+  deadLetters: DeadLetters,
+  onRefused: OnRefused,
+): Promise<void> {
   try {
-    const webhook = readWebhook(message)
-    const mapped = toPullRequestEvent(webhook.name, webhook.payload)
-    // About something else than pull requests: nobody's business here.
-    if (mapped === undefined) return
-    const handle = await started(options.client, mapped.id, mapped.input)
-    await handle.send(mapped.event, {
-      id: webhook.deliveryId,
-      cause: message.subject,
-      source: { name: 'github', position: message.position },
-    })
+    await take(message, client)
   } catch (error) {
     if (!isRuntimeError(error) || error.retryable || !isAboutTheMessage(error)) throw error
-    options.refused(message.position, error)
+    const { payload, position, subject } = message
+    const { code, message: reason } = error
+    await deadLetters.keep({ code, data: payload, reason, seq: position, stream: webhookStream, subject })
+    onRefused(position, error)
   }
+}
+
+/** The trigger: one webhook becomes a start, which does nothing where the instance exists, and an event. */
+async function take(message: SourceMessage, client: Client): Promise<void> {
+  const webhook = readWebhook(message)
+  const mapped = toPullRequestEvent(webhook.name, webhook.payload)
+  // About something else than pull requests: nobody's business here.
+  if (mapped === undefined) return
+  const handle = await started(client, mapped.id, mapped.input)
+  await handle.send(mapped.event, {
+    id: webhook.deliveryId,
+    cause: message.subject,
+    source: { name: 'github', position: message.position },
+  })
 }
 
 async function started(

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest'
+
+import { serverBinary } from '../support/nats.ts'
+import { runChaos } from './run.ts'
+
+/** The short form of `npm run chaos`. */
+const short = { faults: 5, instances: 100, leaseTtlMs: 1000, nodes: 3, partitions: 6, rate: 150 }
+
+describe('three nodes under load whose nodes and servers are killed and paused', () => {
+  it.each([
+    ['one server', 1],
+    ['a cluster of three servers', 3],
+  ] as const)('lose, double and leave behind nothing on %s', { timeout: 240_000 }, async (_, servers) => {
+    const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
+    process.stderr.write(`test/chaos/chaos.test.ts SEED=${seed}\n`)
+    const told: string[] = []
+
+    const report = await runChaos(
+      { ...short, seed, servers, serverPath: serverBinary() },
+      line => void told.push(line),
+    )
+
+    expect(report.violations, told.join('\n')).toEqual([])
+    expect(report.accepted).toBeGreaterThan(100)
+  })
+})
