@@ -70,11 +70,14 @@ async function probe(port: number, signal: AbortSignal): Promise<string | undefi
   const socket = connect({ host: '127.0.0.1', port, signal })
   socket.on('error', () => undefined)
   socket.setTimeout(PROBE_TIMEOUT_MS, () => socket.destroy())
+  // The lines of a socket that is destroyed do not end by themselves.
+  const closed = new AbortController()
+  socket.on('close', () => closed.abort())
   const inbox = `_INBOX.${randomUUID()}`
   let version: string | undefined
   try {
     await once(socket, 'connect', { signal })
-    for await (const line of createInterface({ input: socket, signal })) {
+    for await (const line of createInterface({ input: socket, signal: closed.signal })) {
       if (line.startsWith('INFO ') && version === undefined) {
         const info = JSON.parse(line.slice(5)) as ServerInfo
         if (info.jetstream !== true) return undefined
