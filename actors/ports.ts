@@ -61,7 +61,10 @@ export interface Store {
     expected: number,
     signal?: AbortSignal,
   ): Promise<number>
-  /** The summaries of all records of these partitions, in no order, without their contents. */
+  /**
+   * The summaries of all records of these partitions, in no order, without their contents: everything committed before
+   * the scan began. One that changes meanwhile may come again.
+   */
   scan(partitions: readonly number[], signal?: AbortSignal): AsyncIterable<ScannedRecord>
 }
 
@@ -196,7 +199,7 @@ export interface Snapshots {
   peek(address: Address, signal?: AbortSignal): Promise<ScannedRecord | undefined>
   /** The records there are, then every later commit, through reconnects, until the returned function is called. */
   watch(filter: RecordFilter, listener: RecordListener): Promise<() => void>
-  /** Summaries of the records there are, in no order. */
+  /** Summaries of the records there are, in no order; in a cluster as one replica has them, at worst a moment ago. */
   list(filter: RecordFilter, signal?: AbortSignal): AsyncIterable<ScannedRecord>
 }
 
@@ -204,6 +207,31 @@ export interface Snapshots {
 export interface EventSink {
   /** Durable once resolved; the same effect id within the deduplication window is stored once. */
   emit(address: Address, effectId: string, event: EventObject): Promise<void>
+}
+
+/** Names a blob. */
+export interface BlobKey {
+  /** The instance it belongs to. */
+  readonly owner: Address
+  /** 1 to 64 letters, digits, `_` and `-`, unique among those of its owner. */
+  readonly name: string
+}
+
+/** Bytes that are too many for a record. */
+export interface Blobs {
+  /**
+   * Durable once resolved. A key keeps what it was given first: putting it again changes nothing.
+   *
+   * @param content at least one byte
+   * @throws RuntimeError `PAYLOAD_TOO_LARGE`; `STORE_UNAVAILABLE` when the outcome is unknown: put it again
+   */
+  put(key: BlobKey, content: Uint8Array): Promise<void>
+  /**
+   * What was put, at worst a moment ago; undefined when nothing was.
+   *
+   * @throws RuntimeError `STORE_UNAVAILABLE`
+   */
+  get(key: BlobKey, signal?: AbortSignal): Promise<Uint8Array | undefined>
 }
 
 export interface TimerHandle {

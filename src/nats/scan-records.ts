@@ -2,7 +2,7 @@ import type { ScannedRecord } from '../../actors/ports.ts'
 import type { NatsConnection } from './connection.ts'
 import type { Namespace } from './provision.ts'
 import { scannedRecord } from './record-entry.ts'
-import { scanStream } from './scan.ts'
+import { scanStream, type ScanOptions } from './scan.ts'
 
 /**
  * The summary of every record on those subjects, each at least once: one that is written meanwhile can come again.
@@ -12,11 +12,10 @@ import { scanStream } from './scan.ts'
 export async function* scanRecords(
   connection: NatsConnection,
   { subjects }: Namespace,
-  filters: readonly string[],
-  signal: AbortSignal | undefined,
+  options: Pick<ScanOptions, 'filters' | 'signal' | 'through'>,
 ): AsyncGenerator<ScannedRecord, void, undefined> {
-  const options = { filters, headersOnly: true, signal }
-  for await (const message of scanStream(connection, subjects.recordStream, options)) {
+  const scan = scanStream(connection, subjects.recordStream, { ...options, headersOnly: true })
+  for await (const message of scan) {
     const { headers, subject } = message.msg
     const sizeBytes = Number(headers?.get('Nats-Msg-Size'))
     const scanned = scannedRecord({ ...message, headers }, subject, sizeBytes)

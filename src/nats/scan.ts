@@ -5,6 +5,9 @@
  * that nothing is pending, and a message it was about to deliver can be displaced by newer ones of its subject,
  * which come later. So once as many have come as there were at the beginning, the stream is asked how far it
  * reaches; whatever was displaced is at or before that.
+ *
+ * In a cluster the consumer stands on a replica that may lag behind, even by everything. Whoever must miss nothing names
+ * a message of the filters that the scan must come to.
  */
 import { AckPolicy, createInbox, DeliverPolicy, NatsError, nuid } from 'nats'
 import type { Msg } from 'nats'
@@ -17,6 +20,8 @@ import { translate } from './errors.ts'
 const defaultBatchSize = 1_000
 /** So often may the server have something and deliver nothing: each time it has skipped a displaced message. */
 const mostEmptyBatches = 100
+/** So often may a replica that lags behind have nothing. */
+const mostIdleBatches = 10
 /** An abandoned consumer goes after this. */
 const inactiveThresholdMs = 30_000
 /** How long a request for a batch stands. All of it is there, so waiting means that something was removed or displaced. */
@@ -32,6 +37,8 @@ export interface ScanOptions {
   /** Leave the payloads out: a header tells their size. */
   readonly headersOnly: boolean
   readonly signal?: AbortSignal | undefined
+  /** Sequence of a message of one of these subjects: the scan goes on until it, or one after it, has come. */
+  readonly through?: number | undefined
 }
 
 export interface ScannedMessage extends DeliveryPlace {
@@ -88,26 +95,26 @@ async function* readAll(
   connection: NatsConnection,
   stream: string,
   consumer: { readonly name: string; readonly num_pending: number },
-  { batchSize = defaultBatchSize, signal }: ScanOptions,
+  { batchSize = defaultBatchSize, signal, through }: ScanOptions,
 ): AsyncGenerator<ScannedMessage, void, undefined> {
   let count = 0
   let pending = consumer.num_pending
-  let lastSeq: number | undefined
+  let lastSeq = through
   let emptyBatches = 0
-  while (pending > 0) {
-    const wanted = Math.min(batchSize, pending)
+  while (pending > 0 || through !== undefined) {
+    const wanted = Math.max(Math.min(batchSize, pending), 1)
     const batch = await pullBatch(connection, `${stream}.${consumer.name}`, wanted, signal)
     emptyBatches = batch.length === 0 ? emptyBatches + 1 : 0
-    if (emptyBatches > mostEmptyBatches) throw lostOnTheWay(stream)
+    if (emptyBatches > (pending > 0 ? mostEmptyBatches : mostIdleBatches)) throw lostOnTheWay(stream)
     for (const msg of batch) {
       const place = placeOf(msg.reply!)
       count += 1
       if (place.deliverySeq !== count) throw lostOnTheWay(stream)
       yield { ...place, msg }
+      signal?.throwIfAborted()
       pending = place.pending
       if (lastSeq !== undefined && place.seq >= lastSeq) return
     }
-    signal?.throwIfAborted()
     // A batch also ends early where the server comes upon a message that was displaced: that says nothing about the rest.
     if (batch.length < wanted) {
       pending = (await connection.jsm.consumers.info(stream, consumer.name)).num_pending

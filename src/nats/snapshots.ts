@@ -67,7 +67,7 @@ export class NatsSnapshots implements Snapshots {
       return
     }
     const filters = [this.#namespace.subjects.records({ workflow })]
-    yield* scanRecords(this.#connection, this.#namespace, filters, signal)
+    yield* scanRecords(this.#connection, this.#namespace, { filters, signal })
   }
 
   async #read(address: Address, signal: AbortSignal | undefined): Promise<Entry | undefined> {

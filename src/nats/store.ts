@@ -2,7 +2,7 @@ import type { RecordSummary, ScannedRecord, Store, StoredRecord } from '../../ac
 import type { Address, InstanceRecord } from '../../actors/record.ts'
 import { encodeRecord } from '../codec/record.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
-import type { NatsConnection } from './connection.ts'
+import { headersOf, type NatsConnection } from './connection.ts'
 import { isRemoved, readEntry } from './entry.ts'
 import { isConflict, translate } from './errors.ts'
 import type { Publisher } from './group-publisher.ts'
@@ -63,19 +63,40 @@ export class NatsStore implements Store {
     }
   }
 
+  /**
+   * In a cluster whichever replica serves the scan may lag behind. So a mark is written first: once the replica comes to
+   * it, it has told everything that was committed before the scan began.
+   */
   async *scan(
     partitions: readonly number[],
     signal?: AbortSignal,
   ): AsyncGenerator<ScannedRecord, void, undefined> {
-    const { records, allRecords } = this.#namespace.subjects
-    const isSelective =
-      partitions.length === 1 ||
-      (partitions.length <= mostFilters && isAtLeast(this.#connection.serverVersion, [2, 10, 0]))
-    const filters = isSelective ? partitions.map(partition => records(partition)) : [allRecords]
+    const { records, allRecords, scanMark } = this.#namespace.subjects
     if (partitions.length === 0) return
+    const isSelective =
+      partitions.length <= mostFilters && isAtLeast(this.#connection.serverVersion, [2, 10, 0])
+    const filters = isSelective
+      ? [...partitions.map(partition => records(partition)), scanMark]
+      : [allRecords]
     const wanted = new Set(partitions)
-    for await (const scanned of scanRecords(this.#connection, this.#namespace, filters, signal)) {
+    const through = await this.#mark(signal)
+    for await (const scanned of scanRecords(this.#connection, this.#namespace, {
+      filters,
+      signal,
+      through,
+    })) {
       if (wanted.has(scanned.partition)) yield scanned
+    }
+  }
+
+  /** Answers the sequence of the mark. To readers of the bucket it is a key that was deleted. */
+  async #mark(signal?: AbortSignal): Promise<number> {
+    const subject = this.#namespace.subjects.scanMark
+    const headers = headersOf({ 'KV-Operation': 'DEL' })
+    try {
+      return (await this.#connection.publish(subject, new Uint8Array(0), { headers, signal })).seq
+    } catch (error) {
+      throw translate(error, { what: 'begin a scan of the records', subject })
     }
   }
 

@@ -5,11 +5,13 @@
  * | what | stream | subject |
  * | --- | --- | --- |
  * | records | `KV_hf_<ns>_instances` | `$KV.hf_<ns>_instances.<k>.<workflow>.<id>` |
+ * | scan marks | `KV_hf_<ns>_instances` | `$KV.hf_<ns>_instances.scan._.mark` |
  * | records, live | none: republished | `hf.<ns>.snap.<k>.<workflow>.<id>` |
  * | envelopes | `hf_<ns>_inbox` | `hf.<ns>.in.<k>.<workflow>.<id>` |
  * | leases | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.partition.<k>` |
  * | heartbeats | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.node.<name>` |
  * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
+ * | blobs | `KV_hf_<ns>_blobs` | `$KV.hf_<ns>_blobs.<workflow>.<id>.<name>` |
  * | emitted events | `hf_<ns>_events` | `hf.<ns>.events.<workflow>.<id>` |
  * | dead letters | `hf_<ns>_dead` | `hf.<ns>.dead.<code>` |
  *
@@ -18,7 +20,7 @@
  */
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Address } from '../../actors/record.ts'
-import type { RecordFilter } from '../../actors/ports.ts'
+import type { BlobKey, RecordFilter } from '../../actors/ports.ts'
 import { isName, nameForm } from '../workflow/address.ts'
 
 const namespacePattern = /^[A-Za-z0-9_-]{1,32}$/
@@ -26,6 +28,7 @@ const namespacePattern = /^[A-Za-z0-9_-]{1,32}$/
 /** The names of one namespace. */
 export interface Subjects {
   readonly namespace: string
+  readonly blobStream: string
   readonly configStream: string
   readonly deadLetterStream: string
   readonly eventStream: string
@@ -33,6 +36,7 @@ export interface Subjects {
   readonly leaseStream: string
   readonly recordStream: string
   /** Bound to each stream. */
+  readonly allBlobs: string
   readonly allDeadLetters: string
   readonly allEnvelopes: string
   readonly allEvents: string
@@ -41,6 +45,7 @@ export interface Subjects {
   readonly allRecords: string
   readonly allSettings: string
   readonly allSnapshots: string
+  readonly blob: (key: BlobKey) => string
   readonly deadLetter: (code: string) => string
   readonly envelope: (partition: number, address: Address) => string
   /** All envelopes of one partition. */
@@ -53,6 +58,8 @@ export interface Subjects {
   /** Where a live node of that name answers. */
   readonly presence: (node: string) => string
   readonly record: (partition: number, address: Address) => string
+  /** Where a scan leaves its mark: see NatsStore. No workflow can be called `_`. */
+  readonly scanMark: string
   /** All records of one partition, or those a filter without an id lets through. */
   readonly records: (of: number | Pick<RecordFilter, 'workflow'>) => string
   readonly setting: (name: string) => string
@@ -67,18 +74,21 @@ export interface Subjects {
  */
 export function subjectsOf(namespace: string): Subjects {
   checkNamespace(namespace)
+  const blobs = `$KV.hf_${namespace}_blobs`
   const records = `$KV.hf_${namespace}_instances`
   const leases = `$KV.hf_${namespace}_leases`
   const settings = `$KV.hf_${namespace}_config`
   const root = `hf.${namespace}`
   return Object.freeze<Subjects>({
     namespace,
+    blobStream: `KV_hf_${namespace}_blobs`,
     configStream: `KV_hf_${namespace}_config`,
     deadLetterStream: `hf_${namespace}_dead`,
     eventStream: `hf_${namespace}_events`,
     inboxStream: `hf_${namespace}_inbox`,
     leaseStream: `KV_hf_${namespace}_leases`,
     recordStream: `KV_hf_${namespace}_instances`,
+    allBlobs: `${blobs}.>`,
     allDeadLetters: `${root}.dead.>`,
     allEnvelopes: `${root}.in.>`,
     allEvents: `${root}.events.>`,
@@ -87,6 +97,7 @@ export function subjectsOf(namespace: string): Subjects {
     allRecords: `${records}.>`,
     allSettings: `${settings}.>`,
     allSnapshots: `${root}.snap.>`,
+    blob: ({ name, owner }) => `${blobs}.${addressToken(owner)}.${escapeToken(name)}`,
     deadLetter: code => `${root}.dead.${escapeToken(code)}`,
     envelope: (partition, address) => `${root}.in.${keyOf(partition, address)}`,
     envelopes: partition => `${root}.in.${partition}.>`,
@@ -100,6 +111,7 @@ export function subjectsOf(namespace: string): Subjects {
       if (typeof of === 'number') return `${records}.${of}.>`
       return of.workflow === undefined ? `${records}.>` : `${records}.*.${checkName(of.workflow)}.>`
     },
+    scanMark: `${records}.scan._.mark`,
     setting: name => `${settings}.${name}`,
     settingOfWorkflow: workflow => `${settings}.workflow.${checkName(workflow)}`,
     snapshot: (partition, address) => `${root}.snap.${keyOf(partition, address)}`,

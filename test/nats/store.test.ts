@@ -89,6 +89,40 @@ describe('NatsStore', () => {
     await expect(scanning).rejects.toBe(reason)
   })
 
+  it('scans what was committed before, to the mark it leaves, which no reader of the bucket takes for a key', async () => {
+    const { connection, namespace } = await natsFixture()
+    const store = new NatsStore(connection, namespace)
+    await createAll(store, [{ workflow: 'order', id: 'o-1' }])
+    const all = Array.from({ length: namespace.partitions }, (_, n) => n)
+
+    for await (const _ of store.scan(all)) {
+      // Only that it ends is of interest.
+    }
+
+    const { recordStream, scanMark } = namespace.subjects
+    const mark = await connection.jsm.streams.getMessage(recordStream, { last_by_subj: scanMark })
+    expect([mark.data.length, mark.header.get('KV-Operation')]).toEqual([0, 'DEL'])
+  })
+
+  it('does not end a scan whose replica has not come to the mark', async () => {
+    const { connection, namespace } = await natsFixture()
+    const { allRecords, recordStream } = namespace.subjects
+    const store = new NatsStore(connection, namespace)
+    await createAll(store, [{ workflow: 'order', id: 'o-1' }])
+    const { state } = await connection.jsm.streams.info(recordStream)
+    const options = { filters: [allRecords], headersOnly: true, through: state.last_seq + 1 }
+    const rows: number[] = []
+
+    const scanning = (async () => {
+      for await (const { seq } of scanStream(connection, recordStream, options)) rows.push(seq)
+    })()
+    await until(async () => rows.length === 1)
+    const late = await store.commit(sampleRecord({ workflow: 'order', id: 'o-2' }), sampleSummary(), 0)
+    await scanning
+
+    expect(rows).toEqual([state.last_seq, late])
+  })
+
   it('leaves no consumer behind after scans, whether they end or are left', async () => {
     const { connection, namespace } = await natsFixture()
     const store = new NatsStore(connection, namespace)
