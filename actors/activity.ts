@@ -1,5 +1,6 @@
-import type { ActivityRecord, Address } from './record.ts'
+import type { ActivityRecord, ActorPath, Address, EventObject } from './record.ts'
 import type { RetryPolicy } from './retry.ts'
+import type { LeafOutcome } from './xstate/leaf.ts'
 
 /** What a running attempt is given. */
 export interface ActivityContext<TInput = unknown> {
@@ -12,6 +13,14 @@ export interface ActivityContext<TInput = unknown> {
   readonly idempotencyKey: string
   readonly log: ActivityLog
 }
+
+/** Something an activity of the instance tells it. Dropped when the invocation it names is no longer current. */
+export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } & (
+  /** `index`: only that child of a bulk. */
+  | { readonly type: 'settled'; readonly index?: number | undefined; readonly outcome: LeafOutcome }
+  | { readonly type: 'event'; readonly event: EventObject }
+  | { readonly type: 'moved'; readonly context: unknown }
+)
 
 /** Structured logging with the ids of the instance and the activity already bound. */
 export interface ActivityLog {

@@ -24,6 +24,8 @@ export interface ParentLink {
   readonly incarnation: number
   /** How many parents stand above the child: 1 for a child of an instance that has none. */
   readonly depth: number
+  /** Which child of the invocation it is, when that is a bulk. */
+  readonly index?: number | undefined
 }
 
 /** Where the spec hangs on the logic. Registered globally, so that two copies of the package agree. */
@@ -35,13 +37,15 @@ export function childSpecOf(logic: unknown): ChildSpec | undefined {
 }
 
 /**
- * The id of a child: made of its parent's address and the number of the invocation, so that however often the start is
- * sent, it is the same one. A parent whose address is too long to be part of an id is named by a hash of it.
+ * The id of a child: made of its parent's address, the number of the invocation and, in a bulk, its index, so that
+ * however often the start is sent, it is the same one. A parent whose address is too long to be part of an id is named by
+ * a hash of it.
  */
-export function childIdOf(parent: Address, incarnation: number): string {
-  const id = `${parent.workflow}.${parent.id}.${incarnation}`
+export function childIdOf(parent: Address, incarnation: number, index?: number): string {
+  const invocation = index === undefined ? `${incarnation}` : `${incarnation}-${index}`
+  const id = `${parent.workflow}.${parent.id}.${invocation}`
   if (new TextEncoder().encode(id).length <= mostIdBytes) return id
   const address = `${parent.workflow}/${parent.id}`
   const hash = [1, 2, 3].map(seed => hash32(address, seed).toString(16).padStart(8, '0'))
-  return `${hash.join('')}.${incarnation}`
+  return `${hash.join('')}.${invocation}`
 }

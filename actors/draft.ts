@@ -6,29 +6,25 @@
  * effects may be performed. If the commit fails, throw the draft away and make a new one from the stored
  * record.
  */
-import { activitySpecOf } from './activity.ts'
+import { activitySpecOf, type ActivityReport } from './activity.ts'
+import { Bulks } from './bulks.ts'
 import type { Effect } from './effect.ts'
-import { childIdOf, childSpecOf, mostDepth, type ChildSpec } from './child-workflow.ts'
 import type { Envelope, StartEnvelope } from './envelope.ts'
-import { checkEvent } from './event.ts'
-import { startInstanceType } from './instance-ref.ts'
+import { Family } from './family.ts'
+import { Invocations } from './invocations.ts'
 import type { PreparedWorkflow } from './machine.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, type ItemEntry } from './outbox.ts'
+import { PendingEffects } from './pending-effects.ts'
 import type {
-  ActivityChild,
   ActivityRecord,
   ActorPath,
-  Address,
   EventObject,
   InstanceRecord,
   InstanceStatus,
-  OutboxEntry,
   PersistedSnapshot,
-  PostedMessage,
-  Timer,
 } from './record.ts'
 import { isRepetition, nothingApplied, withApplied, type Applied } from './repetition.ts'
-import { retryDelay, spreadOf } from './retry.ts'
+import { Timers } from './timers.ts'
 import type { LeafOutcome } from './xstate/leaf.ts'
 import type { TreeEffect } from './xstate/tree-effect.ts'
 import { ActorTree, type TreeOptions } from './xstate/tree.ts'
@@ -38,20 +34,14 @@ const none: readonly never[] = Object.freeze([])
 /** What the status of the root actor makes of the instance. */
 const statuses = { active: 'running', done: 'done', error: 'failed', stopped: 'cancelled' } as const
 
-/** Something an activity of the instance tells it. Dropped when the invocation it names is no longer current. */
-export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } & (
-  | { readonly type: 'settled'; readonly outcome: LeafOutcome }
-  | { readonly type: 'event'; readonly event: EventObject }
-  | { readonly type: 'moved'; readonly context: unknown }
-)
-
-type EmitEntry = Extract<OutboxEntry, { type: 'emit' }>
-type PostEntry = Extract<OutboxEntry, { type: 'post' }>
-
-const activityEffects: ReadonlySet<Effect['type']> = new Set(['startActivity', 'stopActivity', 'deliver'])
-
 /** The parts of a record that no step changes. */
 type Identity = Pick<InstanceRecord, 'workflow' | 'id' | 'version' | 'createdAt' | 'inputDigest' | 'parent'>
+
+/** What a draft goes on from. */
+type Base = Pick<
+  InstanceRecord,
+  'timers' | 'activities' | 'outbox' | 'cursor' | 'recent' | 'sources' | 'counter'
+>
 
 /** Whether a step changed anything: `ignored` when no transition was enabled. */
 export type Reception = 'accepted' | 'ignored'
@@ -59,10 +49,11 @@ export type Reception = 'accepted' | 'ignored'
 export class Draft {
   readonly #identity: Identity
   readonly #tree: ActorTree
-  readonly #timers = new Map<string, Timer>()
-  readonly #activities = new Map<ActorPath, ActivityRecord>()
-  #outbox: Outbox
-  #effects: Effect[] = []
+  readonly #timers: Timers
+  readonly #invocations: Invocations
+  readonly #effects = new PendingEffects()
+  readonly #outbox: Outbox
+  readonly #family: Family
   #applied: Applied
   #counter: number
   #lastEvent = ''
@@ -72,33 +63,44 @@ export class Draft {
 
   private constructor(
     identity: Identity,
-    base: Pick<InstanceRecord, 'outbox' | 'cursor' | 'recent' | 'sources' | 'counter'>,
+    base: Base,
     workflow: PreparedWorkflow,
     grow: (options: TreeOptions) => ActorTree,
   ) {
     this.#identity = identity
-    this.#outbox = new Outbox(base.outbox)
+    const { workflow: name, id, parent } = identity
     const { cursor, recent, sources } = base
     this.#applied = { cursor, recent, sources }
     this.#counter = base.counter
+    const nextNumber = () => ++this.#counter
     this.#tree = grow({
-      address: `${identity.workflow}/${identity.id}`,
+      address: `${name}/${id}`,
       machines: workflow.machines,
-      nextNumber: () => ++this.#counter,
+      nextNumber,
       onOutsideEvent: (path, event) => this.onSelfSent(path, event),
     })
+    this.#timers = new Timers(base.timers)
+    const address = { workflow: name, id }
+    const effects = this.#effects
+    const itemOf = (entry: ItemEntry) => bulks.effectOf(entry)
+    this.#outbox = new Outbox({ address, effects, itemOf, nextNumber, tree: this.#tree }, base.outbox)
+    const family = new Family(address, parent, this.#outbox)
+    const bulks = new Bulks(family, this.#outbox)
+    for (const activity of base.activities) bulks.adopt(activity, this.#tree.logicOf(activity.path))
+    this.#family = family
+    this.#invocations = new Invocations({ bulks, effects, family }, base.activities)
   }
 
   /** The first draft of an instance. `seq` is the envelope's place in the inbox. */
   static start(workflow: PreparedWorkflow, envelope: StartEnvelope, seq: number, now: number): Draft {
     const { target, inputDigest, parent } = envelope
     const identity = { ...target, version: workflow.version, createdAt: now, inputDigest, parent }
-    const base = { outbox: none, counter: 0, ...withApplied(nothingApplied, envelope, seq) }
+    const applied = withApplied(nothingApplied, envelope, seq)
+    const base = { timers: none, activities: none, outbox: none, counter: 0, ...applied }
     const draft = new Draft(identity, base, workflow, options =>
       ActorTree.init(workflow.machine, envelope.input, options),
     )
-    draft.#lastEvent = 'xstate.init'
-    draft.#collect(now)
+    draft.#collect(true, now, 'xstate.init')
     return draft
   }
 
@@ -109,31 +111,38 @@ export class Draft {
     const draft = new Draft(identity, record, workflow, options =>
       ActorTree.restore(workflow.machine, record.snapshot, options),
     )
-    for (const timer of record.timers) draft.#timers.set(timerKey(timer.owner, timer.id), timer)
-    for (const activity of record.activities) draft.#activities.set(activity.path, activity)
-    draft.#outbox = new Outbox(record.outbox.map(entry => draft.#withContext(entry)))
     draft.#lastEvent = lastEvent
     return draft
   }
 
   get status(): InstanceStatus {
-    const { status } = this.#tree
-    return statuses[status]
+    return statuses[this.#tree.status]
   }
 
   /** Earliest moment at which a timer or a retry is due; undefined when nothing waits for time. */
   get dueAt(): number | undefined {
-    let due = Number.POSITIVE_INFINITY
-    for (const timer of this.#timers.values()) due = Math.min(due, timer.dueAt)
-    for (const activity of this.#activities.values()) due = Math.min(due, activity.retryAt ?? due)
+    const due = Math.min(this.#timers.dueAt, this.#invocations.dueAt)
     return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
   /** How many activities are running and entries undelivered. */
   get owes(): number {
-    let owes = this.#outbox.owed
-    for (const activity of this.#activities.values()) if (runsHere(activity)) owes++
-    return owes
+    return this.#invocations.running + this.#outbox.owed
+  }
+
+  /** Whether an activity is running. */
+  get isBusy(): boolean {
+    return this.#invocations.running > 0
+  }
+
+  /** Whether anything is asked for that waits for the commit. */
+  get isAsking(): boolean {
+    return this.#effects.isAsking
+  }
+
+  /** Whether so much waits to be delivered that it should take nothing more until some of it is. */
+  get isFull(): boolean {
+    return this.#outbox.isFull
   }
 
   /** True when the stored outbox lists entries that have been delivered since. */
@@ -144,6 +153,11 @@ export class Draft {
   /** Type of the last event that changed anything. */
   get lastEvent(): string {
     return this.#lastEvent
+  }
+
+  /** The live snapshot of the root machine. */
+  get liveSnapshot(): unknown {
+    return this.#tree.snapshot
   }
 
   /** True when this envelope has been applied before, now or in an earlier life. */
@@ -158,12 +172,11 @@ export class Draft {
       case 'send':
         return this.#send('', envelope.event, now)
       case 'settle': {
-        const { path, incarnation, outcome } = envelope
-        return this.report({ type: 'settled', path, incarnation, outcome }, now)
+        const { path, incarnation, index, outcome } = envelope
+        return this.report({ type: 'settled', path, incarnation, index, outcome }, now)
       }
       case 'cancel':
-        this.#lastEvent = 'cancel'
-        return this.#collectAfter(this.#tree.cancel(), now)
+        return this.#collect(this.#tree.cancel(), now, 'cancel')
     }
   }
 
@@ -178,37 +191,28 @@ export class Draft {
    */
   fireDue(now: number): Reception {
     let reception: Reception = 'ignored'
-    const due = [...this.#timers.values()].filter(timer => timer.dueAt <= now).toSorted(byDueTime)
-    for (const timer of due) {
-      const key = timerKey(timer.owner, timer.id)
+    for (const timer of this.#timers.due(now)) {
       // An earlier one of this round may have cancelled or replaced it, or ended the instance.
-      if (this.#timers.get(key)?.seq !== timer.seq) continue
-      this.#timers.delete(key)
+      if (!this.#timers.take(timer)) continue
       if (timer.to === undefined) this.#send(timer.target, timer.event, now)
-      else this.#postTo(timer.to, asMessage(timer.event))
+      else this.#outbox.postEvent(timer.to, timer.event)
       reception = 'accepted'
     }
-    for (const activity of this.#activities.values()) {
-      if (activity.retryAt === undefined || activity.retryAt > now) continue
-      const next = { ...activity, attempt: activity.attempt + 1, retryAt: undefined }
-      this.#activities.set(activity.path, next)
-      this.#effects.push({ type: 'startActivity', activity: next })
-      reception = 'accepted'
-    }
-    return reception
+    return this.#invocations.retryDue(now) ? 'accepted' : reception
   }
 
   /** Applies what a running activity tells. Reports of invocations that are no longer current are ignored. */
   report(report: ActivityReport, now: number): Reception {
-    const activity = this.#activities.get(report.path)
-    if (activity?.incarnation !== report.incarnation || activity.retryAt !== undefined) return 'ignored'
+    const activity = this.#invocations.find(report.path, report.incarnation)
+    if (activity === undefined) return 'ignored'
     switch (report.type) {
       case 'settled':
+        if (report.index !== undefined) return this.#settleItem(activity, report.index, report.outcome, now)
         return this.#settle(activity, report.outcome, now)
       case 'event':
-        return this.#collectEvent(report.event, this.#tree.sendFrom(report.path, report.event), now)
+        return this.#collect(this.#tree.sendFrom(report.path, report.event), now, report.event.type)
       case 'moved':
-        this.#collectAfter(this.#tree.moveLeaf(report.path, report.context), now)
+        this.#collect(this.#tree.moveLeaf(report.path, report.context), now)
         return 'accepted'
     }
   }
@@ -218,17 +222,8 @@ export class Draft {
    * instance. Running activities count one more attempt.
    */
   resume(): void {
-    for (const activity of this.#activities.values()) {
-      if (!runsHere(activity)) continue
-      const next = { ...activity, attempt: activity.attempt + 1 }
-      this.#activities.set(activity.path, next)
-      this.#effects.push({ type: 'startActivity', activity: next })
-    }
-    for (const entry of this.#outbox.entries()) {
-      const effect = this.#effectOf(entry)
-      if (effect === undefined) this.#outbox.markDelivered(entry.effectId)
-      else this.#effects.push(effect)
-    }
+    this.#invocations.resume()
+    this.#outbox.resume()
   }
 
   /** Notes that an outbox entry has been delivered: the next record no longer lists it. */
@@ -241,35 +236,14 @@ export class Draft {
     return this.#tree.logicOf(path)
   }
 
-  /** Whether an activity is running. */
-  get isBusy(): boolean {
-    for (const activity of this.#activities.values()) if (runsHere(activity)) return true
-    return false
-  }
-
-  /** Whether anything is asked for that waits for the commit. */
-  get isAsking(): boolean {
-    return this.#effects.some(effect => effect.type !== 'log')
-  }
-
-  /** The live snapshot of the root machine. */
-  get liveSnapshot(): unknown {
-    return this.#tree.snapshot
-  }
-
   /** The effects since the last call that concern activities, to be performed before the record is committed. */
   takeActivityEffects(): readonly Effect[] {
-    const isTaken = (effect: Effect) => activityEffects.has(effect.type)
-    const taken = this.#effects.filter(isTaken)
-    this.#effects = this.#effects.filter(effect => !isTaken(effect))
-    return taken
+    return this.#effects.takeOfActivities()
   }
 
   /** The effects since the last call, to be performed once the record is committed. */
   takeEffects(): readonly Effect[] {
-    const effects = this.#effects
-    this.#effects = []
-    return effects
+    return this.#effects.take()
   }
 
   /** The snapshot as plain data. Shares parts with the live actors: encode it at once, do not change it. */
@@ -284,7 +258,6 @@ export class Draft {
     // Written out: spreading into it would cost as much as the step itself.
     const { workflow, id, version, createdAt, inputDigest, parent } = this.#identity
     const { cursor, recent, sources } = this.#applied
-    const outbox = this.#outbox.entries()
     return {
       workflow,
       id,
@@ -294,9 +267,9 @@ export class Draft {
       updatedAt: now,
       inputDigest,
       snapshot: this.snapshot(),
-      timers: this.#timers.size === 0 ? none : [...this.#timers.values()],
-      activities: this.#activities.size === 0 ? none : [...this.#activities.values()],
-      outbox: outbox.length === 0 ? none : outbox.map(entry => this.#withoutContext(entry)),
+      timers: this.#timers.list(),
+      activities: this.#invocations.list(),
+      outbox: this.#outbox.list(),
       cursor,
       recent,
       sources,
@@ -306,224 +279,84 @@ export class Draft {
   }
 
   #send(path: ActorPath, event: EventObject, now: number): Reception {
-    return this.#collectEvent(event, this.#tree.send(path, event), now)
+    return this.#collect(this.#tree.send(path, event), now, event.type)
   }
 
   #settle(activity: ActivityRecord, outcome: LeafOutcome, now: number): Reception {
+    const { path } = activity
     if (outcome.status === 'error') {
-      const delay = this.#retryDelay(activity, outcome.error)
-      if (delay !== undefined) {
-        const waiting = { ...activity, retryAt: now + delay, lastError: outcome.error }
-        this.#activities.set(activity.path, waiting)
-        return 'accepted'
-      }
+      const spec = activitySpecOf(this.#tree.logicOf(path))
+      if (spec !== undefined && this.#invocations.fail(activity, outcome.error, spec, now)) return 'accepted'
     }
-    this.#activities.delete(activity.path)
-    this.#lastEvent = `xstate.${outcome.status}.actor.${activity.path}`
-    this.#collectAfter(this.#tree.settle(activity.path, outcome), now)
+    this.#invocations.end(path)
+    this.#lastEvent = `xstate.${outcome.status}.actor.${path}`
+    this.#collect(this.#tree.settle(path, outcome), now)
     return 'accepted'
   }
 
-  #retryDelay(activity: ActivityRecord, error: unknown): number | undefined {
-    const spec = activitySpecOf(this.#tree.logicOf(activity.path))
-    if (spec === undefined) return undefined
-    return retryDelay(spec.retry, activity.attempt, error, spreadOf(activity))
+  #settleItem(activity: ActivityRecord, index: number, outcome: LeafOutcome, now: number): Reception {
+    const ending = this.#invocations.settleItem(activity.path, index, outcome)
+    if (typeof ending === 'object') return this.#settle(activity, ending, now)
+    if (ending === 'accepted') this.#lastEvent = 'settle'
+    return ending
   }
 
-  #collectEvent(event: EventObject, transitioned: boolean, now: number): Reception {
-    if (transitioned) this.#lastEvent = event.type
-    return this.#collectAfter(transitioned, now)
-  }
-
-  #collectAfter(transitioned: boolean, now: number): Reception {
-    this.#collect(now)
-    return transitioned ? 'accepted' : 'ignored'
-  }
-
-  /** Takes what the tree asked for into the record, or among the effects, or both. */
-  #collect(now: number): void {
+  /**
+   * Takes what a step asked for into the record, or among the effects, or both.
+   *
+   * @param event its type, when the step was made by one
+   */
+  #collect(isChanged: boolean, now: number, event?: string): Reception {
+    if (isChanged && event !== undefined) this.#lastEvent = event
     for (const effect of this.#tree.takeEffects()) this.#take(effect, now)
-    if (this.#tree.status === 'active') return
+    if (this.#tree.status !== 'active') this.#end()
+    return isChanged ? 'accepted' : 'ignored'
+  }
+
+  #end(): void {
     this.#timers.clear()
-    for (const path of this.#activities.keys()) this.#stopActivity(path)
-    this.#settleParent()
+    this.#invocations.stopAll()
+    this.#family.settle(this.#tree.snapshot)
   }
 
   #take(effect: TreeEffect, now: number): void {
     switch (effect.type) {
       case 'setTimer': {
-        const { owner, id, target, to, event } = effect
-        const dueAt = now + Math.max(0, effect.delayMs)
-        // An infinite delay means never; what never comes due need not be kept.
-        if (dueAt === Number.POSITIVE_INFINITY) this.#timers.delete(timerKey(owner, id))
-        else {
-          const timer = { owner, id, target, event, dueAt, seq: ++this.#counter }
-          this.#timers.set(timerKey(owner, id), to === undefined ? timer : { ...timer, to })
-        }
+        const { owner, id, target, to, event, delayMs } = effect
+        const dueAt = now + Math.max(0, delayMs)
+        const timer = { owner, id, target, event, dueAt, seq: ++this.#counter }
+        this.#timers.set(to === undefined ? timer : { ...timer, to })
         return
       }
       case 'cancelTimer':
-        this.#timers.delete(timerKey(effect.owner, effect.id))
+        this.#timers.cancel(effect.owner, effect.id)
         return
       case 'cancelTimers':
-        for (const [key, timer] of this.#timers) if (timer.owner === effect.owner) this.#timers.delete(key)
+        this.#timers.cancelAllOf(effect.owner)
         return
       case 'start': {
         const { path, src, input } = effect
         const activity = { path, src, input, incarnation: ++this.#counter, attempt: 1, startedAt: now }
-        const child = childSpecOf(this.#tree.logicOf(path))
-        if (child === undefined || this.#depth >= mostDepth) {
-          this.#activities.set(path, activity)
-          this.#effects.push({ type: 'startActivity', activity })
-        } else {
-          this.#startChild(activity, child)
-        }
+        this.#invocations.start(activity, this.#tree.logicOf(path))
         return
       }
-      case 'post':
-        this.#postTo(effect.target, asMessage(effect.event))
-        return
       case 'stop':
-        this.#stopActivity(effect.path)
+        this.#invocations.stop(effect.path)
         return
-      case 'deliver': {
-        const incarnation = this.#activities.get(effect.path)?.incarnation
-        if (incarnation !== undefined) this.#effects.push({ ...effect, incarnation })
+      case 'deliver':
+        this.#invocations.deliver(effect.path, effect.event)
         return
-      }
+      case 'post':
+        this.#outbox.postEvent(effect.target, effect.event)
+        return
       case 'emit':
-        this.#post({ type: 'emit', effectId: this.#effectId(), event: effect.event })
-        return
-      case 'log':
-        this.#effects.push(effect)
+        this.#outbox.emit(effect.event)
         return
       case 'action':
-        this.#takeAction(effect)
+        this.#outbox.act(effect)
+        return
+      case 'log':
+        this.#effects.add(effect)
     }
   }
-
-  #takeAction(action: Extract<TreeEffect, { type: 'action' }>): void {
-    const { owner, name, params, event, context, exec } = action
-    const effectId = this.#effectId()
-    const run = () => this.#tree.runAction(owner, exec, { context, event, params })
-    this.#effects.push({ type: 'action', effectId, owner, name: name ?? '(anonymous)', run })
-    if (name === undefined) return
-    this.#outbox.add({ type: 'action', effectId, owner, action: name, params, event, context })
-  }
-
-  /** An action mostly saw the context that its record ends with: then the record need not hold it twice. */
-  #withoutContext(entry: OutboxEntry): OutboxEntry {
-    if (entry.type !== 'action' || entry.context !== this.#tree.contextOf(entry.owner)) return entry
-    const { context: _, ...stored } = entry
-    return stored
-  }
-
-  #withContext(entry: OutboxEntry): OutboxEntry {
-    if (entry.type !== 'action' || 'context' in entry) return entry
-    return { ...entry, context: this.#tree.contextOf(entry.owner) }
-  }
-
-  #postTo(target: Address, message: PostedMessage): void {
-    this.#post({ type: 'post', effectId: this.#effectId(), target, message })
-  }
-
-  /** Promises a delivery that needs nothing of this process. */
-  #post(entry: EmitEntry | PostEntry): void {
-    this.#outbox.add(entry)
-    this.#effects.push(entry)
-  }
-
-  /** The effect of an entry found in a stored record; undefined when its action no longer exists. */
-  #effectOf(entry: OutboxEntry): Effect | undefined {
-    if (entry.type !== 'action') return entry
-    const { effectId, owner, action, params, event, context } = entry
-    const exec = this.#tree.findAction(owner, action)
-    if (exec === undefined) return undefined
-    const run = () => this.#tree.runAction(owner, exec, { context, event, params })
-    return { type: 'action', effectId, owner, name: action, run }
-  }
-
-  /** How many parents stand above this instance. */
-  get #depth(): number {
-    return this.#identity.parent?.depth ?? 0
-  }
-
-  /** The child does the work: its record here only waits for the outcome, so it keeps no input. */
-  #startChild(activity: ActivityRecord, spec: ChildSpec): void {
-    const { path, incarnation, input } = activity
-    const { workflow, id } = this.#identity
-    const address = { workflow, id }
-    const target = { workflow: spec.workflow, id: childIdOf(address, incarnation) }
-    const parent = { address, path, incarnation, depth: this.#depth + 1 }
-    const child = { address: target, isDetached: spec.isDetached }
-    this.#activities.set(path, { ...activity, input: undefined, child })
-    this.#postTo(target, { type: 'start', input, parent })
-  }
-
-  #stopChild({ address, isDetached }: ActivityChild): void {
-    const unstarted = this.#effects.findIndex(
-      effect => effect.type === 'post' && effect.message.type === 'start' && effect.target === address,
-    )
-    if (unstarted >= 0) {
-      const [start] = this.#effects.splice(unstarted, 1) as [PostEntry]
-      this.#outbox.remove(start.effectId)
-    } else if (!isDetached) {
-      const { workflow, id } = this.#identity
-      this.#postTo(address, { type: 'cancel', reason: `its parent ${workflow}/${id} no longer wants it` })
-    }
-  }
-
-  /** Tells the parent, if there is one, how this instance has ended. One that cancelled it wants to hear nothing more. */
-  #settleParent(): void {
-    const { parent } = this.#identity
-    if (parent === undefined) return
-    const { status, output, error } = this.#tree.persist()
-    const { address, path, incarnation } = parent
-    if (status === 'done') {
-      this.#postTo(address, { type: 'settle', path, incarnation, outcome: { status, output } })
-    } else if (status === 'error') {
-      this.#postTo(address, { type: 'settle', path, incarnation, outcome: { status, error } })
-    }
-  }
-
-  #stopActivity(path: ActorPath): void {
-    const activity = this.#activities.get(path)
-    if (activity === undefined) return
-    this.#activities.delete(path)
-    const { child, incarnation } = activity
-    if (child !== undefined) {
-      this.#stopChild(child)
-      return
-    }
-    const unstarted = this.#effects.findIndex(
-      effect => effect.type === 'startActivity' && effect.activity.incarnation === incarnation,
-    )
-    // Started and stopped before any commit: nobody need ever know.
-    if (unstarted >= 0) this.#effects.splice(unstarted, 1)
-    else this.#effects.push({ type: 'stopActivity', path, incarnation })
-  }
-
-  /** Never given twice to different effects: the counter is part of the record that lists the effect. */
-  #effectId(): string {
-    return `${this.#identity.workflow}/${this.#identity.id}:${++this.#counter}`
-  }
-}
-
-/** Whether the activity takes up this process: a child and one that waits for its next attempt do not. */
-function runsHere(activity: ActivityRecord): boolean {
-  return activity.retryAt === undefined && activity.child === undefined
-}
-
-/** What an event sent to another instance asks of it. */
-function asMessage(event: EventObject): PostedMessage {
-  if (event.type === startInstanceType) return { type: 'start', input: event['input'] }
-  return { type: 'send', event: checkEvent(event) }
-}
-
-function timerKey(owner: ActorPath, id: string): string {
-  return `${owner}\n${id}`
-}
-
-function byDueTime(a: Timer, b: Timer): number {
-  return a.dueAt - b.dueAt || a.seq - b.seq
 }

@@ -1,4 +1,5 @@
-import type { ActivityRecord, ActorPath, EventObject, OutboxEntry } from './record.ts'
+import type { ParentLink } from './child-workflow.ts'
+import type { ActivityRecord, ActorPath, Address, EventObject, OutboxEntry } from './record.ts'
 
 /** What a step asks of the world. Performed after the commit of the record that contains it, never before. */
 export type Effect =
@@ -11,7 +12,15 @@ export type Effect =
       readonly incarnation: number
       readonly event: EventObject
     }
-  | Extract<OutboxEntry, { type: 'post' }>
+  | Extract<OutboxEntry, { type: 'chunk' | 'post' }>
+  | {
+      readonly type: 'startItem'
+      readonly effectId: string
+      readonly target: Address
+      readonly parent: ParentLink
+      /** What the child is given. May throw: then it cannot start. */
+      input(): unknown
+    }
   | { readonly type: 'emit'; readonly effectId: string; readonly event: EventObject }
   | {
       readonly type: 'action'

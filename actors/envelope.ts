@@ -48,6 +48,8 @@ export interface SettleMessage {
   readonly type: 'settle'
   readonly path: ActorPath
   readonly incarnation: number
+  /** Which child, when the invocation is a bulk. */
+  readonly index?: number | undefined
   readonly outcome: LeafOutcome
 }
 

@@ -19,73 +19,18 @@
  *
  * Nothing in here waits. I/O is asked of the host and comes back as a call.
  */
-import { Draft, type ActivityReport } from './draft.ts'
-import type { Effect } from './effect.ts'
-import type { Delivery, Envelope, Rejection, StartEnvelope } from './envelope.ts'
+import type { ActivityReport } from './activity.ts'
+import { objectionTo } from './admission.ts'
+import { Draft } from './draft.ts'
+import type { Delivery } from './envelope.ts'
 import { RuntimeError } from './errors.ts'
+import type { InstanceHost } from './instance-host.ts'
 import type { PreparedWorkflow } from './machine.ts'
+import { messageOf } from './plain-error.ts'
 import type { RecordSummary, StoredRecord } from './ports.ts'
-import type { ActorPath, Address, EventObject, InstanceRecord, PersistedSnapshot } from './record.ts'
-import { messageOf, plainError } from './plain-error.ts'
-import { isRepetition } from './repetition.ts'
+import type { Address, InstanceRecord, PersistedSnapshot } from './record.ts'
 import { formatState } from './state.ts'
-
-/** What became of a delivery. `duplicate`: it had been applied before, so it was not applied again. */
-export type Verdict =
-  | {
-      readonly type: 'accepted' | 'ignored' | 'duplicate'
-      readonly revision: number
-      readonly snapshot: PersistedSnapshot
-    }
-  | { readonly type: 'rejected'; readonly code: Rejection; readonly message: string }
-
-/** What an instance asks of the node that runs it. No call may wait; `load` and `commit` answer later. */
-export interface InstanceHost<D extends Delivery> {
-  /** Answered by {@link Instance.loaded} or {@link Instance.loadFailed}. */
-  load(): void
-  /** Answered by {@link Instance.committed}, {@link Instance.conflicted} or {@link Instance.refused}. */
-  commit(record: InstanceRecord, summary: RecordSummary, expected: number): void
-  /** The record that asked for these effects is stored: they may happen now. */
-  perform(effects: readonly Effect[], draft: Draft): void
-  /** The outcome of the delivery is stored: it may be acknowledged, its sender answered. */
-  settle(delivery: D, verdict: Verdict): void
-  /** Calls {@link Instance.wake} at that moment. Replaces the moment asked for before; undefined clears it. */
-  wakeAt(dueAt: number | undefined): void
-  /** Calls {@link Instance.flush} after that time, in milliseconds, unless it is going to anyway. */
-  flushAfter(delayMs: number): void
-  /** Stops whatever activities still run for it: they will be asked for again. */
-  abandonActivities(): void
-  /** A unique id for a commit. */
-  nextCommitId(): string
-  /** Milliseconds since the epoch. */
-  now(): number
-  /** A turn is over and nothing waits. */
-  rested(): void
-  /** The instance is out of memory: forget it. Deliveries never settled will come again. */
-  ended(error?: Error): void
-}
-
-type Waiting<D> =
-  | { readonly type: 'delivery'; readonly delivery: D }
-  /** `isReplaced`: it stands for one that could not be stored. */
-  | { readonly type: 'report'; readonly report: ActivityReport; readonly isReplaced: boolean }
-  | { readonly type: 'self'; readonly path: ActorPath; readonly event: EventObject }
-  | { readonly type: 'wake' }
-
-/** What a turn decided about a delivery, before the commit that makes it true. */
-type Decision =
-  | { readonly type: 'accepted' | 'ignored' | 'duplicate' }
-  | Extract<Verdict, { readonly type: 'rejected' }>
-
-/** What has been taken since the last commit. */
-interface Turn<D> {
-  readonly taken: Waiting<D>[]
-  readonly decisions: (readonly [D, Decision])[]
-  /** How many of them changed anything. */
-  applied: number
-  /** The last event that did. */
-  event: EventObject | undefined
-}
+import { replacing, Turn, type Decision, type Waiting } from './turn.ts'
 
 /** `starting`: the activities of a turn that is not committed yet begin. */
 type State = 'loading' | 'idle' | 'starting' | 'committing' | 'ended'
@@ -98,7 +43,7 @@ export class Instance<D extends Delivery> {
   readonly #host: InstanceHost<D>
   #state: State = 'loading'
   #waiting: Waiting<D>[] = []
-  #turn: Turn<D> = newTurn()
+  #turn = new Turn<D>()
   #draft: Draft | undefined
   /** The stored record of an instance that had finished before it was loaded: it has no live actors. */
   #finished: InstanceRecord | undefined
@@ -125,7 +70,7 @@ export class Instance<D extends Delivery> {
 
   /** An envelope from the inbox, in the order of the inbox. */
   deliver(delivery: D): void {
-    this.#enqueue({ type: 'delivery', delivery })
+    this.#enqueue({ type: 'delivery', delivery, isReplaced: false })
   }
 
   /** Something one of its activities tells. */
@@ -142,7 +87,7 @@ export class Instance<D extends Delivery> {
   /** An outbox entry has reached its destination. */
   delivered(effectId: string): void {
     this.#draft?.markDelivered(effectId)
-    if (this.#state === 'idle') this.#rest()
+    if (this.#state === 'idle') this.#next()
   }
 
   /**
@@ -224,21 +169,17 @@ export class Instance<D extends Delivery> {
     if (this.#state !== 'committing') return
     const { taken } = this.#turn
     const [culprit] = taken
+    const replacement = culprit && replacing(culprit, error)
     if (taken.length > 1) {
       this.#singly = true
       this.#redo(taken)
+    } else if (replacement !== undefined) {
+      this.#redo([replacement])
     } else if (culprit?.type === 'delivery') {
       const { message } = error
       const code = error.code === 'VALUE_UNSUPPORTED' ? error.code : 'PAYLOAD_TOO_LARGE'
       this.#host.settle(culprit.delivery, { type: 'rejected', code, message })
       this.#redo([])
-    } else if (culprit?.type === 'report' && !culprit.isReplaced) {
-      // The activity has told what cannot be kept: it has failed, with an error that can.
-      const { path, incarnation } = culprit.report
-      const outcome = { status: 'error', error: storableFailure(culprit.report, error) } as const
-      this.#redo([
-        { type: 'report', report: { type: 'settled', path, incarnation, outcome }, isReplaced: true },
-      ])
     } else if (culprit?.type === 'self') {
       this.#redo([])
     } else {
@@ -288,9 +229,14 @@ export class Instance<D extends Delivery> {
       else this.#rest()
       return
     }
+    // Then what waits is taken when something has been delivered.
+    if (this.#isFull) return
     const isSingle = this.#singly || this.#workflow.persistence.isSingle
     const now = this.#host.now()
-    for (const item of this.#waiting.splice(0, isSingle ? 1 : Infinity)) this.#take(item, now)
+    do {
+      const item = this.#waiting.shift()!
+      this.#turn.add(item, this.#apply(item, now))
+    } while (this.#waiting.length > 0 && !isSingle && !this.#isFull)
     if (!this.#isHolding) {
       this.#settle()
       this.#arm()
@@ -302,21 +248,9 @@ export class Instance<D extends Delivery> {
     }
   }
 
-  #take(item: Waiting<D>, now: number): void {
-    const turn = this.#turn
-    const decision = this.#apply(item, now)
-    turn.taken.push(item)
-    if (item.type === 'delivery') turn.decisions.push([item.delivery, decision])
-    if (decision.type !== 'accepted') return
-    turn.applied++
-    if (item.type === 'delivery' && item.delivery.envelope.type === 'send') {
-      turn.event = item.delivery.envelope.event
-    }
-  }
-
   #mustCommit(): boolean {
     const { persistence } = this.#workflow
-    if (!persistence.mayHold || this.#singly) return true
+    if (!persistence.mayHold || this.#singly || this.#isFull) return true
     const { applied, event } = this.#turn
     const draft = this.#draft!
     return persistence.mustCommit({
@@ -360,33 +294,17 @@ export class Instance<D extends Delivery> {
   }
 
   #applyDelivery(delivery: D, now: number): Decision {
+    const objection = objectionTo(delivery, {
+      draft: this.#draft,
+      finished: this.#finished,
+      start: this.#start,
+    })
+    if (objection !== undefined) return objection
     const { envelope, seq } = delivery
-    if (this.#isKnown(envelope, seq)) return { type: 'duplicate' }
-    const exists = this.#draft !== undefined || this.#finished !== undefined
-    if (envelope.type === 'start') {
-      if (!exists) {
-        this.#start = envelope
-        this.#adopt(Draft.start(this.#workflow, envelope, seq, now))
-        return { type: 'accepted' }
-      }
-      if (!isSameStart(this.#start!, envelope)) {
-        return rejected(
-          'INSTANCE_EXISTS',
-          `${this.#name} was started before, with another input or by another`,
-        )
-      }
-      return { type: 'duplicate' }
-    }
-    if (!exists) return rejected('INSTANCE_NOT_FOUND', `${this.#name} does not exist: start it first`)
-    if (this.#draft?.status !== 'running') {
-      return rejected('INSTANCE_FINISHED', `${this.#name} has finished and takes no more events`)
-    }
-    return { type: this.#draft.deliver(envelope, seq, now) }
-  }
-
-  #isKnown(envelope: Envelope, seq: number): boolean {
-    if (this.#draft !== undefined) return this.#draft.knows(envelope, seq)
-    return this.#finished !== undefined && isRepetition(this.#finished, envelope, seq)
+    if (envelope.type !== 'start') return { type: this.#draft!.deliver(envelope, seq, now) }
+    this.#start = envelope
+    this.#adopt(Draft.start(this.#workflow, envelope, seq, now))
+    return { type: 'accepted' }
   }
 
   #commit(now: number): void {
@@ -412,20 +330,13 @@ export class Instance<D extends Delivery> {
 
   /** Tells every sender of the turn what became of its envelope. */
   #settle(): void {
-    const { decisions } = this.#turn
-    this.#turn = newTurn()
-    if (decisions.length === 0) return
-    const isAnswerWanted = decisions.some(([delivery]) => delivery.replyTo !== undefined)
-    const snapshot = isAnswerWanted ? this.#snapshot() : unwanted
-    for (const [delivery, decision] of decisions) {
-      const verdict =
-        decision.type === 'rejected' ? decision : { type: decision.type, revision: this.#revision, snapshot }
-      this.#host.settle(delivery, verdict)
-    }
+    const turn = this.#turn
+    this.#turn = new Turn()
+    turn.settle(this.#host, this.#revision, () => this.#snapshot())
   }
 
   #snapshot(): PersistedSnapshot {
-    return this.#draft?.snapshot() ?? this.#finished?.snapshot ?? unwanted
+    return this.#draft?.snapshot() ?? this.#finished?.snapshot ?? { status: 'active' }
   }
 
   /** Nothing waits. A finished or unwanted instance leaves, once its record no longer lists what is delivered. */
@@ -444,7 +355,7 @@ export class Instance<D extends Delivery> {
 
   #redo(items: readonly Waiting<D>[]): void {
     this.#waiting = [...items, ...this.#waiting]
-    this.#turn = newTurn()
+    this.#turn = new Turn()
     this.#forget()
     this.#state = 'loading'
     this.#host.abandonActivities()
@@ -454,7 +365,7 @@ export class Instance<D extends Delivery> {
   #end(error?: Error): void {
     this.#forget()
     this.#waiting = []
-    this.#turn = newTurn()
+    this.#turn = new Turn()
     this.#state = 'ended'
     // An instance that cannot go on would otherwise be woken again and again for the same reason.
     if (error !== undefined) this.#host.wakeAt(undefined)
@@ -477,6 +388,11 @@ export class Instance<D extends Delivery> {
     this.#host.wakeAt(dueAt)
   }
 
+  /** Whether its record has no room for much more. */
+  get #isFull(): boolean {
+    return this.#draft?.isFull === true
+  }
+
   /** Whether anything has changed since the last commit. */
   get #isHolding(): boolean {
     return this.#turn.applied > 0
@@ -485,36 +401,4 @@ export class Instance<D extends Delivery> {
   get #name(): string {
     return `${this.address.workflow}/${this.address.id}`
   }
-}
-
-function newTurn<D>(): Turn<D> {
-  return { taken: [], decisions: [], applied: 0, event: undefined }
-}
-
-/** The error an activity fails with whose report could not be stored. */
-function storableFailure(report: ActivityReport, refusal: RuntimeError): Error {
-  const isError = report.type === 'settled' && report.outcome.status === 'error'
-  return isError ? plainError(report.outcome.error) : refusal
-}
-
-const unwanted: PersistedSnapshot = Object.freeze({ status: 'active' })
-
-function rejected(code: Rejection, message: string): Decision {
-  return { type: 'rejected', code, message }
-}
-
-/** A child must be the child of that invocation, or the one that waits for it would wait for ever. */
-function isSameStart(
-  first: Pick<InstanceRecord, 'inputDigest' | 'parent'>,
-  { inputDigest, parent }: StartEnvelope,
-): boolean {
-  if (first.inputDigest !== inputDigest) return false
-  if (parent === undefined) return true
-  const { address, path, incarnation } = parent
-  return (
-    first.parent?.address.workflow === address.workflow &&
-    first.parent.address.id === address.id &&
-    first.parent.path === path &&
-    first.parent.incarnation === incarnation
-  )
 }

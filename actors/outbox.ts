@@ -1,47 +1,176 @@
-import type { OutboxEntry } from './record.ts'
+import type { Effect } from './effect.ts'
+import { checkEvent } from './event.ts'
+import { startInstanceType } from './instance-ref.ts'
+import type { PendingEffects } from './pending-effects.ts'
+import type { BulkChunk } from './bulk.ts'
+import type { ActorPath, Address, EventObject, OutboxEntry, PostedMessage } from './record.ts'
+import type { TreeEffect } from './xstate/tree-effect.ts'
+import type { ActorTree } from './xstate/tree.ts'
 
 const none: readonly never[] = Object.freeze([])
 
+/** So many bytes of chunks may wait: a record must have room for them, and for what comes next. */
+const mostChunkBytes = 64 * 1024
+
+type ActionEntry = Extract<OutboxEntry, { type: 'action' }>
+export type ItemEntry = Extract<OutboxEntry, { type: 'item' }>
+
+export interface OutboxContext {
+  readonly address: Address
+  /** Where deliveries are asked for. */
+  readonly effects: PendingEffects
+  /** What starts a child of a bulk; undefined when it is no longer wanted. */
+  readonly itemOf: (entry: ItemEntry) => Effect | undefined
+  readonly nextNumber: () => number
+  readonly tree: ActorTree
+}
+
 /** What an instance has promised to deliver and not yet delivered, in the order it was promised. */
 export class Outbox {
-  #entries: readonly OutboxEntry[]
-  /** Those delivered since the record that lists them was stored. */
-  readonly #delivered = new Set<string>()
+  readonly #context: OutboxContext
+  /** Those that are undelivered, by effect id. */
+  readonly #entries = new Map<string, OutboxEntry>()
+  #hasDelivered = false
+  #chunkBytes = 0
 
-  constructor(entries: readonly OutboxEntry[]) {
-    this.#entries = entries
+  constructor(context: OutboxContext, entries: readonly OutboxEntry[]) {
+    this.#context = context
+    for (const entry of entries) this.#add(this.#withContext(entry))
   }
 
   /** How many entries are undelivered. */
   get owed(): number {
-    return this.#entries.length - this.#delivered.size
+    return this.#entries.size
   }
 
   /** True when the stored record lists entries that have been delivered since. */
   get hasDelivered(): boolean {
-    return this.#delivered.size > 0
+    return this.#hasDelivered
   }
 
-  add(entry: OutboxEntry): void {
-    this.#entries = [...this.#entries, entry]
+  /** Whether what it holds leaves no room in a record for much more. */
+  get isFull(): boolean {
+    return this.#chunkBytes >= mostChunkBytes
   }
 
-  /** Takes back what no stored record lists yet. */
-  remove(effectId: string): void {
-    this.#entries = this.#entries.filter(entry => entry.effectId !== effectId)
+  /** Promises a message to another instance. */
+  post(target: Address, message: PostedMessage): void {
+    this.#promise({ type: 'post', effectId: this.#nextId(), target, message })
+  }
+
+  /** Promises an event to another instance, or asks it to start. */
+  postEvent(target: Address, event: EventObject): void {
+    if (event.type === startInstanceType) this.post(target, { type: 'start', input: event['input'] })
+    else this.post(target, { type: 'send', event: checkEvent(event) })
+  }
+
+  /** Promises an event to whoever listens. */
+  emit(event: EventObject): void {
+    this.#promise({ type: 'emit', effectId: this.#nextId(), event })
+  }
+
+  /** Promises to start a child of a bulk. */
+  postItem(path: ActorPath, index: number): void {
+    this.#promise({ type: 'item', effectId: this.#nextId(), path, index })
+  }
+
+  /** Promises results of a bulk to the blobs. */
+  keep(name: string, { results, sizeBytes }: BulkChunk): void {
+    this.#promise({ type: 'chunk', effectId: this.#nextId(), name, results, sizeBytes })
+  }
+
+  /** Promises to run an action. One that no later process could find is run, if this process lives. */
+  act(action: Extract<TreeEffect, { type: 'action' }>): void {
+    const { effects, tree } = this.#context
+    const { owner, name, params, event, context, exec } = action
+    const effectId = this.#nextId()
+    const run = () => tree.runAction(owner, exec, { context, event, params })
+    effects.add({ type: 'action', effectId, owner, name: name ?? '(anonymous)', run })
+    if (name === undefined) return
+    this.#add({ type: 'action', effectId, owner, action: name, params, event, context })
+  }
+
+  /** Takes back the start of an instance. False when a stored record may list it. */
+  withdrawStart(target: Address): boolean {
+    const effectId = this.#context.effects.withdrawStart(target)
+    if (effectId !== undefined) this.#remove(effectId)
+    return effectId !== undefined
+  }
+
+  /** Takes back the starts of the children of a bulk, and answers the indexes of those that no stored record lists. */
+  withdrawItems(path: ActorPath): ReadonlySet<number> {
+    for (const entry of this.#entries.values()) {
+      if (entry.type === 'item' && entry.path === path) this.#remove(entry.effectId)
+    }
+    return this.#context.effects.withdrawItems(path)
+  }
+
+  /** Asks again for everything a stored record lists. An action that no longer exists counts as delivered. */
+  resume(): void {
+    for (const entry of this.#entries.values()) {
+      const effect = entry.type === 'action' ? this.#actionOf(entry) : this.#effectOf(entry)
+      if (effect === undefined) this.markDelivered(entry.effectId)
+      else this.#context.effects.add(effect)
+    }
   }
 
   /** Notes that an entry has been delivered: the next record no longer lists it. */
   markDelivered(effectId: string): void {
-    if (this.#entries.some(entry => entry.effectId === effectId)) this.#delivered.add(effectId)
+    if (this.#remove(effectId)) this.#hasDelivered = true
   }
 
-  /** The entries to be stored now. What has been delivered is forgotten. */
-  entries(): readonly OutboxEntry[] {
-    if (this.#delivered.size > 0) {
-      this.#entries = this.#entries.filter(entry => !this.#delivered.has(entry.effectId))
-      this.#delivered.clear()
-    }
-    return this.#entries.length === 0 ? none : this.#entries
+  /** The entries, to be stored. What has been delivered is forgotten. */
+  list(): readonly OutboxEntry[] {
+    this.#hasDelivered = false
+    if (this.#entries.size === 0) return none
+    return Array.from(this.#entries.values(), entry => this.#withoutContext(entry))
+  }
+
+  /** Promises a delivery that needs nothing of this process. */
+  #promise(entry: Exclude<OutboxEntry, ActionEntry>): void {
+    this.#add(entry)
+    const effect = this.#effectOf(entry)
+    if (effect !== undefined) this.#context.effects.add(effect)
+  }
+
+  #add(entry: OutboxEntry): void {
+    this.#entries.set(entry.effectId, entry)
+    if (entry.type === 'chunk') this.#chunkBytes += entry.sizeBytes
+  }
+
+  #remove(effectId: string): boolean {
+    const entry = this.#entries.get(effectId)
+    if (entry?.type === 'chunk') this.#chunkBytes -= entry.sizeBytes
+    return this.#entries.delete(effectId)
+  }
+
+  #effectOf(entry: Exclude<OutboxEntry, ActionEntry>): Effect | undefined {
+    return entry.type === 'item' ? this.#context.itemOf(entry) : entry
+  }
+
+  #actionOf({ effectId, owner, action, params, event, context }: ActionEntry): Effect | undefined {
+    const { tree } = this.#context
+    const exec = tree.findAction(owner, action)
+    if (exec === undefined) return undefined
+    const run = () => tree.runAction(owner, exec, { context, event, params })
+    return { type: 'action', effectId, owner, name: action, run }
+  }
+
+  /** An action mostly saw the context that its record ends with: then the record need not hold it twice. */
+  #withoutContext(entry: OutboxEntry): OutboxEntry {
+    if (entry.type !== 'action' || entry.context !== this.#context.tree.contextOf(entry.owner)) return entry
+    const { context: _, ...stored } = entry
+    return stored
+  }
+
+  #withContext(entry: OutboxEntry): OutboxEntry {
+    if (entry.type !== 'action' || 'context' in entry) return entry
+    return { ...entry, context: this.#context.tree.contextOf(entry.owner) }
+  }
+
+  /** Never given twice to different effects: the counter is part of the record that lists the effect. */
+  #nextId(): string {
+    const { address, nextNumber } = this.#context
+    return `${address.workflow}/${address.id}:${nextNumber()}`
   }
 }

@@ -4,6 +4,7 @@
  * Whatever a process holds in memory about an instance (its live actors, timers armed, activities running)
  * is derived from this record and can be thrown away at any time.
  */
+import type { BulkRecord, BulkResult } from './bulk.ts'
 import type { ParentLink } from './child-workflow.ts'
 import type { CancelMessage, SendMessage, SettleMessage, StartMessage } from './envelope.ts'
 
@@ -87,6 +88,8 @@ export interface ActivityRecord {
   readonly lastError?: unknown
   /** The instance that does the work, when it is a child workflow: nothing runs here, its outcome arrives as a message. */
   readonly child?: ActivityChild | undefined
+  /** How far it is, when it is a bulk: nothing runs here, the outcomes of its children arrive as messages. */
+  readonly bulk?: BulkRecord | undefined
 }
 
 /** The instance that stands behind an activity. */
@@ -109,6 +112,17 @@ export type OutboxEntry =
       readonly message: PostedMessage
     }
   | { readonly type: 'emit'; readonly effectId: string; readonly event: EventObject }
+  /** The start of a child of a bulk: the message is made when it is delivered. */
+  | { readonly type: 'item'; readonly effectId: string; readonly path: ActorPath; readonly index: number }
+  /** Results of a bulk, for the blobs. */
+  | {
+      readonly type: 'chunk'
+      readonly effectId: string
+      readonly name: string
+      readonly results: readonly BulkResult[]
+      /** About. */
+      readonly sizeBytes: number
+    }
   | {
       readonly type: 'action'
       readonly effectId: string

@@ -5,7 +5,9 @@
  *   running ──stop──▶ stopping ──every partition released──▶ stopped
  * ```
  *
- * Which partitions a node should run follows from who is alive, by assignment.ts. A partition supervisor that dies of an
+ * Which partitions a node should run follows from who is alive, by assignment.ts. What is its share now it asks for at
+ * once. What is no longer it gives up one by one: taking over costs NATS some milliseconds for each partition, and its
+ * events wait meanwhile, while those of the partitions not yet given up do not. A partition supervisor that dies of an
  * error is started again (OTP: `one_for_one`, `permanent`).
  */
 import {
@@ -18,7 +20,7 @@ import {
 } from 'xstate'
 
 import { partitionsFor } from '../assignment.ts'
-import { partitionSupervisor } from './partition.ts'
+import { partitionSupervisor, type PartitionInput } from './partition.ts'
 
 export interface NodeInput {
   /** What this node is called among the others. */
@@ -29,11 +31,16 @@ export interface NodeInput {
   readonly retryAfterMs: number
   /** How long a partition waits after a failure. */
   readonly pauseMs: number
+  /** How long all nodes together wait between two partitions that they give up. */
+  readonly paceMs: number
 }
 
 interface NodeContext extends NodeInput {
   /** The partitions this node should run. */
   readonly assigned: ReadonlySet<number>
+  /** How many other nodes are alive. */
+  readonly others: number
+  readonly isStopping: boolean
 }
 
 export type NodeEvent =
@@ -43,6 +50,7 @@ export type NodeEvent =
   | { readonly type: 'vacated'; readonly partition: number }
   /** Give everything up in good order. */
   | { readonly type: 'stop' }
+  | { readonly type: 'giveUpNext' }
   | { readonly type: 'allReleased' }
   | DoneActorEvent
   | ErrorActorEvent
@@ -70,24 +78,39 @@ export const nodeSupervisor = setup({
       const partition = Number(event.actorId.slice(childPrefix.length))
       enqueue.spawnChild('partition', { id: event.actorId, input: partitionInput(context, partition) })
     }),
-    assignPartitions: assign({
-      assigned: ({ context, event }) =>
-        event.type === 'members'
-          ? partitionsFor(context.name, event.names, context.partitions)
-          : context.assigned,
-    }),
-    tellPartitions: enqueueActions(({ context, self, enqueue }) => {
-      for (const [partition, child] of partitionsOf(self)) {
-        enqueue.sendTo(child, { type: context.assigned.has(partition) ? 'want' : 'unwant' })
+    assignPartitions: assign(({ context, event }) => {
+      if (event.type !== 'members') return {}
+      const { names } = event
+      return {
+        assigned: partitionsFor(context.name, names, context.partitions),
+        others: names.length - 1,
       }
+    }),
+    noteStop: assign({ isStopping: true }),
+    askForShare: enqueueActions(({ context, self, enqueue }) => {
+      for (const [partition, child] of partitionsOf(self)) {
+        if (context.assigned.has(partition)) enqueue.sendTo(child, { type: 'want' })
+      }
+    }),
+    giveUp: enqueueActions(({ context, self, enqueue }) => {
+      const { isStopping, others, paceMs } = context
+      const surplus = surplusOf(self, context)
+      const held = surplus.filter(child => child.getSnapshot().hasTag('held'))
+      // Nobody waits for what a node gives up that is alone.
+      const later = others > 0 ? held.slice(1) : []
+      for (const child of surplus) {
+        if (!later.includes(child)) enqueue.sendTo(child, { type: isStopping ? 'release' : 'unwant' })
+      }
+      enqueue.cancel('pace')
+      if (later.length === 0) return
+      // A node that joins is given partitions by all the others at the same time.
+      const delay = isStopping ? paceMs : paceMs * others
+      enqueue.raise({ type: 'giveUpNext' }, { delay, id: 'pace' })
     }),
     tellVacated: enqueueActions(({ event, self, enqueue }) => {
       if (event.type !== 'vacated') return
       const child = partitionsOf(self).get(event.partition)
       if (child !== undefined) enqueue.sendTo(child, { type: 'vacated' })
-    }),
-    releasePartitions: enqueueActions(({ self, enqueue }) => {
-      for (const child of partitionsOf(self).values()) enqueue.sendTo(child, { type: 'release' })
     }),
     countReleased: enqueueActions(({ self, enqueue }) => {
       const isHeld = [...partitionsOf(self).values()].some(isActive)
@@ -96,21 +119,23 @@ export const nodeSupervisor = setup({
   },
 }).createMachine({
   id: 'node',
-  context: ({ input }) => ({ ...input, assigned: new Set() }),
+  context: ({ input }) => ({ ...input, assigned: new Set(), others: 0, isStopping: false }),
   initial: 'running',
   states: {
     running: {
       entry: 'startPartitions',
       on: {
-        members: { actions: ['assignPartitions', 'tellPartitions'] },
+        members: { actions: ['assignPartitions', 'askForShare', 'giveUp'] },
+        giveUpNext: { actions: 'giveUp' },
         vacated: { actions: 'tellVacated' },
         stop: 'stopping',
         'xstate.error.actor.*': { actions: 'restartPartition' },
       },
     },
     stopping: {
-      entry: 'releasePartitions',
+      entry: ['noteStop', 'giveUp'],
       on: {
+        giveUpNext: { actions: 'giveUp' },
         'xstate.done.actor.*': { actions: 'countReleased' },
         'xstate.error.actor.*': { actions: 'countReleased' },
         allReleased: 'stopped',
@@ -122,21 +147,31 @@ export const nodeSupervisor = setup({
 
 type PartitionSupervisor = ActorRefFrom<typeof partitionSupervisor>
 
-/** The partition supervisors of a running node, by partition. */
-export function partitionsOf(node: {
+interface NodeActor {
   getSnapshot(): { readonly children: object }
-}): ReadonlyMap<number, PartitionSupervisor> {
+}
+
+/** The partition supervisors of a running node, by partition. */
+export function partitionsOf(node: NodeActor): ReadonlyMap<number, PartitionSupervisor> {
   const children = Object.entries(node.getSnapshot().children) as [string, PartitionSupervisor][]
   return new Map(children.map(([id, child]) => [Number(id.slice(childPrefix.length)), child]))
+}
+
+/** The partition supervisors that have yet to be told that this node no longer runs their partition. */
+function surplusOf(node: NodeActor, { assigned, isStopping }: NodeContext): readonly PartitionSupervisor[] {
+  const surplus: PartitionSupervisor[] = []
+  for (const [partition, child] of partitionsOf(node)) {
+    const { context } = child.getSnapshot()
+    const isTold = isStopping ? context.isStopping : !context.isWanted
+    if (isActive(child) && !isTold && (isStopping || !assigned.has(partition))) surplus.push(child)
+  }
+  return surplus
 }
 
 function isActive(child: PartitionSupervisor): boolean {
   return child.getSnapshot().status === 'active'
 }
 
-function partitionInput(
-  { assigned, retryAfterMs, pauseMs }: NodeContext,
-  partition: number,
-): { partition: number; isWanted: boolean; retryAfterMs: number; pauseMs: number } {
+function partitionInput({ assigned, retryAfterMs, pauseMs }: NodeContext, partition: number): PartitionInput {
   return { partition, isWanted: assigned.has(partition), retryAfterMs, pauseMs }
 }

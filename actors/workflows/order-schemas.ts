@@ -1,4 +1,5 @@
-import type { SchemaIssue, StandardSchema } from '../../src/index.ts'
+import type { SchemaIssue } from '../../src/index.ts'
+import { at, schemaOf, textIssues, wholeNumberIssues } from './issues.ts'
 import type { Card, OrderItem, PostalAddress } from './order-services.ts'
 
 /** What an order is started with. */
@@ -18,26 +19,9 @@ export interface ShippedEvent {
   readonly trackingNumber: string
 }
 
-// Written by hand to need no library; anything that makes Standard Schemas would do as well.
-
 export const orderInput = schemaOf<OrderInput>(inputIssues)
 
 export const shippedEvent = schemaOf<ShippedEvent>(event => textIssues(event, ['trackingNumber']))
-
-function schemaOf<TOutput>(issuesOf: (value: unknown) => Iterable<SchemaIssue>): StandardSchema<TOutput> {
-  return {
-    '~standard': {
-      version: 1,
-      vendor: 'holdfast-samples',
-      validate(value) {
-        const issues = [...issuesOf(value)]
-        return issues.length > 0 ? { issues } : { value: value as TOutput }
-      },
-    },
-  }
-}
-
-type Path = readonly (string | number)[]
 
 function* inputIssues(input: unknown): Generator<SchemaIssue> {
   yield* textIssues(input, ['orderId'])
@@ -56,23 +40,4 @@ function* inputIssues(input: unknown): Generator<SchemaIssue> {
   if (at(input, ['shippingDeadlineMs']) !== undefined) {
     yield* wholeNumberIssues(input, ['shippingDeadlineMs'], 0)
   }
-}
-
-function* textIssues(input: unknown, path: Path): Generator<SchemaIssue> {
-  const value = at(input, path)
-  if (typeof value !== 'string' || value === '') yield { path, message: 'must be text' }
-}
-
-function* wholeNumberIssues(input: unknown, path: Path, minimum: number): Generator<SchemaIssue> {
-  const value = at(input, path)
-  if (!Number.isSafeInteger(value) || Number(value) < minimum) {
-    yield { path, message: `must be a whole number from ${minimum}` }
-  }
-}
-
-function at(value: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (inner, key) => (inner as Record<string, unknown> | null | undefined)?.[key],
-    value,
-  )
 }

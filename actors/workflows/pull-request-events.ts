@@ -57,7 +57,7 @@ export interface PullRequestKey {
   readonly number: number
 }
 
-const plainActions = [
+export const plainActions = [
   'auto_merge_disabled',
   'auto_merge_enabled',
   'closed',
@@ -75,10 +75,15 @@ const plainActions = [
   'synchronize',
   'unlocked',
 ] as const
-const reviewActions = ['dismissed', 'edited', 'submitted'] as const
-const commentActions = ['created', 'deleted', 'edited'] as const
-const threadActions = ['resolved', 'unresolved'] as const
-const verdicts: readonly string[] = ['approved', 'changes_requested', 'dismissed'] satisfies Verdict[]
+export const reviewActions = ['dismissed', 'edited', 'submitted'] as const
+export const commentActions = ['created', 'deleted', 'edited'] as const
+export const threadActions = ['resolved', 'unresolved'] as const
+export const verdicts: readonly string[] = [
+  'approved',
+  'changes_requested',
+  'commented',
+  'dismissed',
+] satisfies Verdict[]
 
 /**
  * Maps a webhook of GitHub to the instance it concerns, `owner/repo#number`, and the event to send there. The
@@ -178,7 +183,7 @@ function reviewOf(payload: unknown): { author: string; verdict: Verdict } {
   const state = text(payload, 'review.state').toLowerCase()
   return {
     author: login(payload, 'review.user'),
-    // The others, `commented` and `pending`, decide nothing.
+    // A review that is still being written decides nothing, as one that only comments.
     verdict: verdicts.includes(state) ? (state as Verdict) : 'commented',
   }
 }

@@ -3,11 +3,7 @@ import { defineWorkflow } from '../../src/index.ts'
 import type { PullRequestEvent, PullRequestKey } from './pull-request-events.ts'
 import { unseenPullRequest, verdictOf, withEvent } from './pull-request-facts.ts'
 import type { PullRequestContext } from './pull-request-facts.ts'
-
-export interface PullRequestInput extends PullRequestKey {
-  /** How long a review may rest before it counts as stale. Default seven days. */
-  readonly staleAfterMs?: number
-}
+import { pullRequestEvents, pullRequestInput, type PullRequestInput } from './pull-request-schemas.ts'
 
 export interface PullRequestOutput extends PullRequestKey {
   readonly headSha: string
@@ -181,4 +177,8 @@ const machine = setup({
   }),
 })
 
-export const pullRequest = defineWorkflow(machine, { version: 1 })
+export const pullRequest = defineWorkflow(machine, {
+  version: 1,
+  input: pullRequestInput,
+  events: pullRequestEvents,
+})

@@ -27,7 +27,7 @@ export interface RunningLeaf {
 /** Really runs leaf logic, outside any tree, until it settles or is stopped. */
 export function runLeaf(
   logic: AnyActorLogic,
-  options: { readonly id: string; readonly input: unknown; readonly src: string },
+  options: { readonly id: string; readonly input: unknown },
   listener: LeafListener,
 ): RunningLeaf {
   let live = true
@@ -41,14 +41,12 @@ export function runLeaf(
           return
         }
         if (!live) return
-        if (event.type === `xstate.done.actor.${options.id}`) {
-          live = false
-          listener.settled({ status: 'done', output: event['output'] })
-        } else if (event.type === `xstate.error.actor.${options.id}`) {
-          live = false
-          listener.settled({ status: 'error', error: event['error'] })
-        } else {
+        const outcome = outcomeOf(event, options.id)
+        if (outcome === undefined) {
           listener.event(event)
+        } else {
+          live = false
+          listener.settled(outcome)
         }
       },
       effect() {},
@@ -61,12 +59,11 @@ export function runLeaf(
     id: options.id,
     input: options.input as any,
     parent,
-    src: options.src,
   } as any)
   let context: unknown
   actor.subscribe({
     next(snapshot: any) {
-      if (!live || snapshot.status !== 'active' || snapshot.context === context) return
+      if (snapshot.status !== 'active' || snapshot.context === context) return
       context = snapshot.context
       listener.moved(context)
     },
@@ -81,4 +78,10 @@ export function runLeaf(
       actor._stop()
     },
   }
+}
+
+function outcomeOf(event: EventObject, id: string): LeafOutcome | undefined {
+  if (event.type === `xstate.done.actor.${id}`) return { status: 'done', output: event['output'] }
+  if (event.type === `xstate.error.actor.${id}`) return { status: 'error', error: event['error'] }
+  return undefined
 }

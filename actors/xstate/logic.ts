@@ -2,7 +2,7 @@ import type { AnyStateMachine } from 'xstate'
 
 /** True for what `createMachine` makes, whichever copy of XState made it. */
 export function isMachine(logic: any): logic is AnyStateMachine {
-  return typeof logic === 'object' && logic !== null && 'root' in logic && 'implementations' in logic
+  return logic?.implementations !== undefined
 }
 
 /** v5 logic carries no kind: whatever wants to be started and is no machine does work of its own. */

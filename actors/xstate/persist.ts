@@ -97,9 +97,8 @@ export function goneRef(id: string, sessionId: string): any {
     _send() {},
     _stop() {},
     send() {},
-    getSnapshot: () => ({ status: 'stopped', children: {} }),
+    getSnapshot: () => ({ status: 'stopped' }),
   }
   gone.ref = gone
-  gone._processingStatus = 2
   return gone
 }

@@ -65,10 +65,6 @@ export class TreeSystem {
     return Object.fromEntries(this.#keyed)
   }
 
-  inspect(): { unsubscribe(): void } {
-    return { unsubscribe() {} }
-  }
-
   _sendInspectionEvent(event: any): void {
     if (event.type === '@xstate.actor') this.#hooks.adopt(event.actorRef)
     else if (event.type === '@xstate.microstep' && event._transitions.length > 0) this.#hooks.transitioned()
@@ -89,12 +85,17 @@ export class TreeScope {
   readonly emit: (event: EventObject) => void
   actionExecutor: (action: any) => void
 
-  constructor(ref: any, executor: (action: any) => void, effect: (effect: TreeEffect) => void) {
+  constructor(
+    ref: any,
+    owner: ActorPath,
+    executor: (action: any) => void,
+    effect: (effect: TreeEffect) => void,
+  ) {
     this.self = ref
     this.id = ref.id
     this.sessionId = ref.sessionId
     this.system = ref.system
-    this.logger = (...values) => effect({ type: 'log', owner: ref.sessionId, values })
+    this.logger = (...values) => effect({ type: 'log', owner, values })
     this.emit = event => effect({ type: 'emit', event })
     this.actionExecutor = executor
   }

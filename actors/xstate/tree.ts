@@ -14,15 +14,23 @@
  * - `_send`, `_stop`, `_snapshot`, `_processingStatus`, `_parent`, `_syncSnapshot` of `Actor`.
  * The conformance suite fails if any of this changes.
  */
-import { createActor, type AnyActorLogic, type AnyActorRef, type AnyStateMachine } from 'xstate'
+import {
+  createActor,
+  type AnyActorLogic,
+  type AnyActorRef,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+} from 'xstate'
 
 import { RuntimeError } from '../errors.ts'
 import { addressOf, instanceRefOf } from '../instance-ref.ts'
 import type { PreparedMachines } from '../machine.ts'
 import type { ActorPath, EventObject, PersistedSnapshot } from '../record.ts'
+import { makeInert } from './inert-leaf.ts'
 import type { LeafOutcome } from './leaf.ts'
 import { isLeaf, isMachine } from './logic.ts'
 import { goneRef, marksOf, persist } from './persist.ts'
+import { StepWork } from './step-work.ts'
 import { TreeScope, TreeSystem } from './system.ts'
 import type { ActionFunction, TreeEffect } from './tree-effect.ts'
 
@@ -36,30 +44,19 @@ export interface TreeOptions {
    * Takes an event sent to an actor of the tree outside a step, as a custom action does with `self.send()`
    * after the commit.
    */
-  readonly onOutsideEvent?: (path: ActorPath, event: EventObject) => void
+  readonly onOutsideEvent: (path: ActorPath, event: EventObject) => void
 }
-
-const running = 1
-const stopped = 2
-
-/**
- * How much one step may do before it counts as endless: an event from actor to actor counts one, and an actor made
- * ten, for the memory it takes. What a machine does with one event is bounded by its `maxIterations`.
- */
-const mostWork = 100_000
-const spawnWork = 10
 
 export class ActorTree {
   readonly #options: TreeOptions
   readonly #system: TreeSystem
   readonly #host: { readonly system: TreeSystem; readonly sessionId: string }
   #root: any
+  readonly #work = new StepWork()
   #effects: TreeEffect[] = []
   #stepping = false
   #muted = false
   #transitioned = false
-  #work = 0
-  #endless: RuntimeError | undefined
 
   private constructor(options: TreeOptions) {
     this.#options = options
@@ -111,13 +108,8 @@ export class ActorTree {
   }
 
   /** The live snapshot of the root. */
-  get snapshot(): unknown {
+  get snapshot(): AnyMachineSnapshot {
     return this.#root.getSnapshot()
-  }
-
-  /** The error of a tree whose status is `error`. */
-  get error(): unknown {
-    return this.#root.getSnapshot().error
   }
 
   /**
@@ -138,8 +130,7 @@ export class ActorTree {
     const leaf = this.#find(path)
     if (leaf === undefined) return false
     const { id } = leaf
-    leaf._snapshot = { ...leaf._snapshot, ...outcome, input: undefined }
-    leaf._processingStatus = stopped
+    leaf._snapshot = { ...leaf._snapshot, ...outcome }
     this.#system._unregister(leaf)
     const event =
       outcome.status === 'done'
@@ -236,13 +227,13 @@ export class ActorTree {
   #step(run: () => void): boolean {
     this.#stepping = true
     this.#transitioned = false
-    this.#work = 0
+    this.#work.begin()
     try {
       run()
     } finally {
       this.#stepping = false
     }
-    if (this.#endless !== undefined) this.#fail(this.#endless)
+    if (this.#work.endless !== undefined) this.#fail(this.#work.endless)
     // A step that throws ends the instance without a transition.
     return this.#transitioned || this.status !== 'active'
   }
@@ -262,40 +253,18 @@ export class ActorTree {
       }
       ref.sessionId = `${ref._parent.sessionId}/${escapeId(ref.id)}`
     }
-    const endless = this.#muted ? undefined : this.#spend(spawnWork, ref, 'xstate.init')
-    if (endless !== undefined) throw endless
+    if (!this.#muted) this.#work.spawn(ref)
     if (isMachine(ref.logic)) ref.logic = machines.of(ref.logic).machine
-    if (isLeaf(ref.logic)) this.#makeInert(ref)
-    else ref._actorScope = new TreeScope(ref, this.#captureActions(ref), effect => this.#effect(effect))
-  }
-
-  /** A leaf says that it must run instead of running, and keeps its input in the activity's record alone. */
-  #makeInert(leaf: any): void {
-    const path = this.#pathOf(leaf)
-    leaf.start = () => {
-      if (leaf._processingStatus === running) return leaf
-      leaf._processingStatus = running
-      this.#effect({ type: 'start', path, src: leaf.src, input: leaf.options.input })
-      if (leaf._syncSnapshot)
-        this.#relay(leaf._parent, { type: `xstate.snapshot.${leaf.id}`, snapshot: leaf._snapshot } as any)
-      return leaf
-    }
-    leaf._send = (event: EventObject) => {
-      if (leaf._processingStatus === running) this.#effect({ type: 'deliver', path, event })
-    }
-    leaf._stop = () => {
-      if (leaf._processingStatus === running) this.#effect({ type: 'stop', path })
-      leaf._processingStatus = stopped
-      return leaf
-    }
-    leaf.getPersistedSnapshot = () => {
-      const { input: _, ...snapshot } = leaf.logic.getPersistedSnapshot(leaf._snapshot)
-      return snapshot
+    const path = this.#pathOf(ref)
+    const effect = (asked: TreeEffect) => this.#effect(asked)
+    if (isLeaf(ref.logic)) {
+      makeInert(ref, { path, effect, tell: event => this.#relay(ref._parent, event) })
+    } else {
+      ref._actorScope = new TreeScope(ref, path, this.#captureActions(ref, path), effect)
     }
   }
 
-  #captureActions(ref: any): (action: any) => void {
-    const owner = this.#pathOf(ref)
+  #captureActions(ref: any, owner: ActorPath): (action: any) => void {
     return action => {
       if (action.exec === undefined) return
       if (action.type.startsWith('xstate.')) {
@@ -322,16 +291,9 @@ export class ActorTree {
     if (target === this.#host || this.#muted) return
     const address = addressOf(target)
     if (address !== undefined) this.#effect({ type: 'post', target: address, event })
-    else if (!this.#stepping) this.#options.onOutsideEvent?.(this.#pathOf(target), event)
+    else if (!this.#stepping) this.#options.onOutsideEvent(this.#pathOf(target), event)
     // Else it is dropped: with nothing new to take, every actor comes to rest.
-    else if (this.#spend(1, target, event.type) === undefined) target._send(event)
-  }
-
-  /** Counts the work of a step. Answers an error once it has been too much. */
-  #spend(work: number, target: AnyActorRef, event: string): RuntimeError | undefined {
-    this.#work += work
-    if (this.#work > mostWork) this.#endless ??= stepEndless(target, event)
-    return this.#endless
+    else if (this.#work.mayDeliver(target, event.type)) target._send(event)
   }
 
   /** Ends the instance whatever its actors would make of the error: one that handled it could go on for ever. */
@@ -362,19 +324,10 @@ export class ActorTree {
       if (children === undefined) return undefined
       const id = unescapeId(segment)
       // A child spawned without an id is filed under another key than its id.
-      ref = children[id] ?? Object.values<any>(children).find(child => child?.id === id)
+      ref = children[id] ?? Object.values<any>(children).find(child => child.id === id)
     }
     return ref
   }
-}
-
-function stepEndless({ sessionId }: AnyActorRef, event: string): RuntimeError {
-  return new RuntimeError(
-    'STEP_ENDLESS',
-    `the step does not end: it still had '${event}' to deliver to '${sessionId}' after ${mostWork} events inside the ` +
-      'instance; an actor sends to itself, or actors to each other, without end',
-    { fields: { actor: sessionId, event, limit: mostWork } },
-  )
 }
 
 function escapeId(id: string): string {

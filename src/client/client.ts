@@ -1,6 +1,7 @@
+import type { BulkResult, BulkResults } from '../../actors/bulk.ts'
 import type { StartEnvelope } from '../../actors/envelope.ts'
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
-import type { RecordFilter, ScannedRecord } from '../../actors/ports.ts'
+import type { Blobs, RecordFilter, ScannedRecord } from '../../actors/ports.ts'
 import type { Address, InstanceStatus } from '../../actors/record.ts'
 import { digest } from '../codec/digest.ts'
 import type { Directory, RegisteredWorkflow } from '../nats/transport.ts'
@@ -8,12 +9,14 @@ import { checkInstanceId, formatAddress } from '../workflow/address.ts'
 import type { InputOf, Workflow } from '../workflow/define-workflow.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
 import { validate } from '../workflow/schema.ts'
+import { readBulkResults } from './bulk-results.ts'
 import { InstanceHandle, type HandleContext } from './instance-handle.ts'
 import type { InstanceSnapshot } from './instance-snapshot.ts'
 import { publishForOutcome } from './outcome.ts'
 import { watchRecords } from './watch-records.ts'
 
 export interface ClientContext extends HandleContext {
+  readonly blobs: Blobs
   readonly directory: Pick<Directory, 'isRegistered' | 'isServed' | 'listWorkflows'>
   close(): Promise<void>
 }
@@ -150,6 +153,19 @@ export class Client implements AsyncDisposable {
       isWanted: stored => filter.status === undefined || stored.record.status === filter.status,
       signal: options.signal,
     })
+  }
+
+  /**
+   * What came of each child of a bulk, in the order they ended. Give it the `results` of what the bulk answered. Waits
+   * for results that are still on their way; what is in memory at a time does not depend on how many there are.
+   *
+   * @throws RuntimeError `ID_INVALID` when that is not where results lie; `STORE_UNAVAILABLE`; the signal's reason
+   */
+  bulkResults<TOutput>(
+    results: BulkResults<TOutput>,
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<BulkResult<TOutput>, void, undefined> {
+    return readBulkResults(this.#context, results, options.signal)
   }
 
   /** The workflows that nodes of this namespace have registered. */

@@ -16,6 +16,7 @@
  * | parent      | start  | absent, or the ParentLink of a child: see child-workflow.ts               |
  * | path        | settle | a string: the actor in the parent that stands for the child               |
  * | incarnation | settle | a whole number: which invocation of it                                    |
+ * | index       | settle | absent, or a whole number: which child of a bulk                          |
  * | outcome     | settle | an object: `status`, `done` with an `output` or `error` with an `error`   |
  * | reason      | cancel | a string of up to 1,024 characters                                        |
  *
@@ -57,9 +58,15 @@ const parentShape: readonly Field[] = [
   text('path'),
   whole('incarnation', 0),
   whole('depth', 1),
+  nullable(whole('index', 0)),
 ]
 
-const settleShape: readonly Field[] = [text('path'), whole('incarnation', 0), object('outcome')]
+const settleShape: readonly Field[] = [
+  text('path'),
+  whole('incarnation', 0),
+  nullable(whole('index', 0)),
+  object('outcome'),
+]
 
 const outcomeShape: readonly Field[] = [oneOf('status', 'done', 'error')]
 
@@ -144,21 +151,23 @@ function checkStart(fields: Readonly<Record<string, unknown>>): Omit<StartMessag
 }
 
 function checkParent(content: unknown): ParentLink {
-  const { address, path, incarnation, depth } = checkFields(malformed, 'parent', content, parentShape)
+  const { address, path, incarnation, depth, index } = checkFields(malformed, 'parent', content, parentShape)
   return {
     address: checkAddress('parent.address', address),
     path: path as string,
     incarnation: incarnation as number,
     depth: depth as number,
+    ...(isGiven(index) && { index: index as number }),
   }
 }
 
 function checkSettle(fields: Readonly<Record<string, unknown>>): Omit<SettleMessage, 'type'> {
-  const { path, incarnation, outcome } = checkFields(malformed, '', fields, settleShape)
+  const { path, incarnation, index, outcome } = checkFields(malformed, '', fields, settleShape)
   const { status, output, error } = checkFields(malformed, 'outcome', outcome, outcomeShape)
   return {
     path: path as string,
     incarnation: incarnation as number,
+    ...(isGiven(index) && { index: index as number }),
     outcome: status === 'done' ? { status, output } : { status: 'error', error },
   }
 }

@@ -61,14 +61,31 @@ const activityShape: readonly Field[] = [
   moment('startedAt'),
   optional(moment('retryAt')),
   optional(object('child')),
+  optional(object('bulk')),
 ]
 
-const entryShape: readonly Field[] = [oneOf('type', 'post', 'emit', 'action'), text('effectId')]
+const bulkShape: readonly Field[] = [
+  text('workflow'),
+  whole('total', 0),
+  whole('started', 0),
+  whole('completed', 0),
+  whole('failed', 0),
+  list('running'),
+  list('results'),
+  whole('chunks', 0),
+]
+
+const entryShape: readonly Field[] = [
+  oneOf('type', 'post', 'emit', 'item', 'chunk', 'action'),
+  text('effectId'),
+]
 
 /** What an entry has besides, by its type. */
 const entryShapes: Readonly<Record<OutboxEntry['type'], readonly Field[]>> = {
   post: [object('target'), object('message')],
   emit: [eventField],
+  item: [text('path'), whole('index', 0)],
+  chunk: [text('name'), list('results'), whole('sizeBytes', 0)],
   action: [eventField, text('owner'), text('action')],
 }
 
@@ -83,7 +100,8 @@ export function checkRecord(content: unknown): InstanceRecord {
   for (const [index, timer] of itemsOf(record, 'timers'))
     checkFields(malformed, `timers[${index}]`, timer, timerShape)
   for (const [index, activity] of itemsOf(record, 'activities')) {
-    checkFields(malformed, `activities[${index}]`, activity, activityShape)
+    const { bulk } = checkFields(malformed, `activities[${index}]`, activity, activityShape)
+    if (bulk !== undefined) checkFields(malformed, `activities[${index}].bulk`, bulk, bulkShape)
   }
   for (const [index, item] of itemsOf(record, 'outbox')) {
     const entry = checkFields(malformed, `outbox[${index}]`, item, entryShape)

@@ -57,6 +57,8 @@ export class MemoryNamespace {
   readonly leaseTtlMs: number
   readonly maxPayloadBytes: number
   readonly partitions: number
+  /** By name and owner. */
+  readonly blobs = new Map<string, Uint8Array>()
   readonly deadLetters: MemoryDeadLetter[] = []
   readonly events: EmittedEvent[] = []
   /** When each node said last that it is alive: monotonic milliseconds. */

@@ -83,6 +83,7 @@ export class NatsConnection implements AsyncDisposable {
   readonly #reconnected = new Set<() => void>()
   readonly #closed = new Set<(error: Error) => void>()
   #isUp = true
+  #reconnections = 0
   #closing: Promise<void> | undefined
   #maxPayloadBytes: number
 
@@ -109,6 +110,11 @@ export class NatsConnection implements AsyncDisposable {
   /** Of the server connected to; empty while there is none. */
   get serverVersion(): string {
     return this.nc.info?.version ?? ''
+  }
+
+  /** How often the connection was lost and came back: a server that was restarted may have forgotten what it can. */
+  get reconnections(): number {
+    return this.#reconnections
   }
 
   /** Calls back after every reconnection: what was under way then may be lost. Answers how to stop that. */
@@ -191,6 +197,7 @@ export class NatsConnection implements AsyncDisposable {
       if (refused?.operation === 'publish') this.#requests.refused(refused.subject)
       if (String(status.type) !== 'reconnect') continue
       this.#isUp = true
+      this.#reconnections += 1
       for (const listener of this.#reconnected) listener()
     }
   }

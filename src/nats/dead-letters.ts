@@ -1,18 +1,21 @@
+import { isRuntimeError } from '../../actors/errors.ts'
 import { headersOf, type NatsConnection } from './connection.ts'
 import type { Namespace } from './provision.ts'
-import { publishOnce } from './publish.ts'
+import { publishOnce, type IdentifiedMessage } from './publish.ts'
 import { headerText } from './record-headers.ts'
 
-/** An envelope that could not be delivered or applied. */
+/** An envelope, or a message for a trigger, that could not be delivered or applied. */
 export interface DeadLetter {
   /** Says what was wrong, as error codes do. */
   readonly code: string
-  /** The bytes as they came. */
+  /** The bytes as they came. What NATS does not take beside the reason is left out: `Hf-Size` says how many there were. */
   readonly data: Uint8Array
   /** The same for a person. */
   readonly reason: string
-  /** Where it stood in the inbox. */
+  /** Where it stood in its stream. */
   readonly seq: number
+  /** The stream it came from. Default the inbox. */
+  readonly stream?: string
   /** Where it was published. */
   readonly subject: string
 }
@@ -31,19 +34,31 @@ export class DeadLetters {
   }
 
   /**
-   * Keeps the letter. Durable once resolved; the same place in the inbox is kept once within two minutes.
+   * Keeps the letter. Durable once resolved; the same place in a stream is kept once within two minutes.
    *
    * @throws RuntimeError `STORE_UNAVAILABLE`, `PERMISSION_DENIED`
    */
-  async keep({ code, data, reason, seq, subject }: DeadLetter): Promise<void> {
+  async keep(letter: DeadLetter): Promise<void> {
+    const { code, data, reason, seq, stream = this.#namespace.subjects.inboxStream, subject } = letter
     const headers = headersOf({
-      'Nats-Msg-Id': String(seq),
+      'Nats-Msg-Id': `${stream}:${seq}`,
       'Hf-Code': headerText(code),
       'Hf-Reason': headerText(reason.slice(0, mostReasonCharacters)),
       'Hf-Seq': String(seq),
+      'Hf-Size': String(data.length),
+      'Hf-Stream': headerText(stream),
       'Hf-Subject': headerText(subject),
     })
-    const letter = { data, headers, subject: this.#namespace.subjects.deadLetter(code) }
-    await publishOnce(this.#connection, 'keep a dead letter', letter)
+    const message = { data, headers, subject: this.#namespace.subjects.deadLetter(code) }
+    try {
+      await this.#publish(message)
+    } catch (error) {
+      if (!isRuntimeError(error, 'PAYLOAD_TOO_LARGE')) throw error
+      await this.#publish({ ...message, data: new Uint8Array() })
+    }
+  }
+
+  #publish(message: IdentifiedMessage): Promise<void> {
+    return publishOnce(this.#connection, 'keep a dead letter', message)
   }
 }

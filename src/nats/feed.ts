@@ -6,7 +6,7 @@
  * a feed ends at the first doubt, and its owner opens the next one on a consumer that begins where order is certain.
  */
 import { RuntimeError } from '../../actors/errors.ts'
-import type { ConsumerMessages, JsMsg } from 'nats'
+import type { ConsumerInfo, ConsumerMessages, JsMsg } from 'nats'
 import type { NatsConnection } from './connection.ts'
 import { translate } from './errors.ts'
 
@@ -34,13 +34,13 @@ export interface Feed {
  */
 export async function openFeed(
   connection: NatsConnection,
-  consumer: { readonly name: string; readonly stream: string },
+  consumer: ConsumerInfo,
   prefetch: number,
   listener: FeedListener,
 ): Promise<Feed> {
   const attempted = {
-    what: `read ${consumer.stream}`,
-    subject: `$JS.API.CONSUMER.MSG.NEXT.${consumer.stream}`,
+    what: `read ${consumer.stream_name}`,
+    subject: `$JS.API.CONSUMER.MSG.NEXT.${consumer.stream_name}`,
   }
   let messages: ConsumerMessages | undefined
   let isOpening = true
@@ -63,8 +63,8 @@ export async function openFeed(
     else finish(lost(`message ${delivered} of ${consumer.name} did not arrive`))
   }
   try {
-    const puller = await connection.nc.jetstream().consumers.get(consumer.stream, consumer.name)
-    messages = await puller.consume({
+    // It was created a moment ago: asking for it once more would only cost time.
+    messages = await connection.nc.jetstream().consumers.getPullConsumerFor(consumer).consume({
       // A consumer that is gone is for the owner to judge; after missed heartbeats it is enough to ask again.
       abort_on_missing_resource: true,
       bind: true,

@@ -2,7 +2,8 @@
  * Heartbeats of nodes: a key each in the bucket of the leases, which forgets it a lease's time after the last one.
  *
  * A write to a bucket is a message that anyone can subscribe to, so hearing the others costs no consumer. Messages
- * can be missed, which the next heartbeat makes good. Whoever begins to listen reads which keys there are.
+ * can be missed, which the next heartbeat makes good. Whoever begins to listen reads which keys there are, and how old:
+ * by the server's clock, as it is the one that forgets them.
  */
 import type { HeartbeatListener, Heartbeats } from '../../actors/ports.ts'
 import { headersOf, type NatsConnection } from './connection.ts'
@@ -49,42 +50,58 @@ export class NatsHeartbeats implements Heartbeats {
 
   async listen(listener: HeartbeatListener): Promise<() => void> {
     const { allHeartbeats } = this.#namespace.subjects
+    const heard = new Set<string>()
+    let refusal: Error | undefined
     const subscription = this.#connection.nc.subscribe(allHeartbeats, {
       callback: (error, msg) => {
-        if (error !== null) return
+        if (error !== null) {
+          refusal = error
+          return
+        }
         const name = nameOf(msg.subject)
         if (name === undefined) return
+        heard.add(name)
         if (isRemoved(msg.data.length)) listener.left(name)
-        else listener.alive(name)
+        else listener.alive(name, 0)
       },
     })
     try {
-      // The subscription stands before the keys are read: the questions go the same way after it.
-      const names = await Promise.all((await this.#knownSubjects()).map(subject => this.#aliveAt(subject)))
-      for (const name of names) if (name !== undefined) listener.alive(name)
+      // The subscription stands, or is refused, before the keys are read: the questions go the same way after it.
+      for (const { name, agoMs } of await this.#stored()) if (!heard.has(name)) listener.alive(name, agoMs)
+      if (refusal !== undefined) throw refusal
     } catch (error) {
       subscription.unsubscribe()
-      throw translate(error, { what: 'find the nodes of the namespace', subject: allHeartbeats })
+      throw translate(error, { what: 'hear the nodes of the namespace', subject: allHeartbeats })
     }
     return () => subscription.unsubscribe()
   }
 
-  async #knownSubjects(): Promise<readonly string[]> {
+  async #stored(): Promise<readonly StoredHeartbeat[]> {
     const { allHeartbeats, leaseStream } = this.#namespace.subjects
     const question = { subjects_filter: allHeartbeats }
     const info = (await this.#connection.askApi(`$JS.API.STREAM.INFO.${leaseStream}`, question)) as StreamInfo
-    return Object.keys(info.state.subjects ?? {})
+    // Servers before 2.10 do not say what time it is by their clock: there each heartbeat counts as of now.
+    const now = Date.parse(info.ts ?? '')
+    const found = await Promise.all(
+      Object.keys(info.state.subjects ?? {}).map(async subject => {
+        const entry = await readEntry(this.#connection, leaseStream, subject)
+        const name = nameOf(subject)
+        if (entry === undefined || isRemoved(entry.data.length) || name === undefined) return []
+        return [{ name, agoMs: Math.max(0, now - entry.time || 0) }]
+      }),
+    )
+    return found.flat()
   }
+}
 
-  /** The node whose heartbeat is stored there; undefined when it has left. */
-  async #aliveAt(subject: string): Promise<string | undefined> {
-    const entry = await readEntry(this.#connection, this.#namespace.subjects.leaseStream, subject)
-    return entry === undefined || isRemoved(entry.data.length) ? undefined : nameOf(subject)
-  }
+interface StoredHeartbeat {
+  readonly name: string
+  readonly agoMs: number
 }
 
 interface StreamInfo {
   readonly state: { readonly subjects?: Readonly<Record<string, number>> }
+  readonly ts?: string
 }
 
 function nameOf(subject: string): string | undefined {

@@ -8,6 +8,7 @@
  */
 import { RuntimeError } from '../../actors/errors.ts'
 import type { NatsConnection } from './connection.ts'
+import { translate } from './errors.ts'
 import type { Namespace } from './provision.ts'
 
 const askTimeoutMs = 500
@@ -15,7 +16,7 @@ const askTimeoutMs = 500
 /**
  * Claims the name for this connection; answers how to give it up.
  *
- * @throws RuntimeError `NODE_NAME_TAKEN`
+ * @throws RuntimeError `NODE_NAME_TAKEN`; `PERMISSION_DENIED`; `STORE_UNAVAILABLE`
  */
 export async function claimName(
   connection: NatsConnection,
@@ -30,11 +31,20 @@ export async function claimName(
       { fields: { name: node.name, namespace: namespace.name } },
     )
   }
+  let refusal: Error | undefined
   const subscription = connection.nc.subscribe(subject, {
     callback: (error, msg) => {
       if (error === null) msg.respond(new TextEncoder().encode(node.incarnation))
+      else refusal = error
     },
   })
+  try {
+    // The server has taken or refused the subscription when it answers this.
+    await connection.nc.flush()
+    if (refusal !== undefined) throw refusal
+  } catch (error) {
+    throw translate(error, { what: `claim the name '${node.name}'`, subject })
+  }
   return () => subscription.unsubscribe()
 }
 

@@ -77,6 +77,7 @@ export async function provision(
     create(streams.leases),
     create(streams.records),
     create(streams.inbox),
+    create(streams.blobs),
     create(streams.events),
     create(streams.deadLetters),
   ])

@@ -5,7 +5,7 @@ import type { Address } from '../../actors/record.ts'
 import { decodeRecord } from '../codec/record.ts'
 import { formatAddress } from '../workflow/address.ts'
 import { isRemoved, type Entry } from './entry.ts'
-import { commitOf, summaryOf } from './record-headers.ts'
+import { causeOf, summaryOf } from './record-headers.ts'
 import { parseKey } from './subjects.ts'
 
 /**
@@ -26,7 +26,7 @@ export function storedRecord(
       { fields: { address, revision: entry.seq } },
     )
   }
-  return { record, revision: entry.seq, commit: entry.headers === undefined ? '' : commitOf(entry.headers) }
+  return { record, revision: entry.seq, ...causeOf(entry.headers) }
 }
 
 /**

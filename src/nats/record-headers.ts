@@ -6,7 +6,7 @@
  */
 import type { MsgHdrs } from 'nats'
 import type { RecordSummary } from '../../actors/ports.ts'
-import type { InstanceStatus } from '../../actors/record.ts'
+import { instanceStatuses, type InstanceStatus } from '../../actors/record.ts'
 import { headersOf } from './connection.ts'
 
 /** The most characters of a state or an event that a header shows. */
@@ -23,7 +23,7 @@ const names = Object.freeze({
   workflowVersion: 'Hf-Workflow-Version',
 })
 
-const statuses: readonly string[] = ['running', 'done', 'failed'] satisfies InstanceStatus[]
+const statuses: readonly string[] = instanceStatuses
 
 /** The headers of a write, together with the revision it replaces. */
 export function recordHeaders(summary: RecordSummary, expected: number): MsgHdrs {
@@ -69,9 +69,9 @@ export function summaryOf(headers: MsgHdrs): RecordSummary | undefined {
   }
 }
 
-/** The id of the commit that wrote the record; empty when the headers are not ours. */
-export function commitOf(headers: MsgHdrs): string {
-  return textOf(headers.get(names.commit))
+/** The commit that wrote the record and the last event in it; both empty when the headers are not ours. */
+export function causeOf(headers: MsgHdrs | undefined): Pick<RecordSummary, 'commit' | 'event'> {
+  return { commit: textOf(headers?.get(names.commit) ?? ''), event: textOf(headers?.get(names.event) ?? '') }
 }
 
 /** Text as one header value: no line breaks, nothing that a reader would trim. */

@@ -44,9 +44,9 @@ export class RecordsWatch {
   async open(): Promise<void> {
     const { connection, filter, stream } = this.#source
     try {
-      const { name } = await connection.jsm.consumers.add(stream, this.#consumerConfig())
-      this.#consumer = name
-      const feed = await openFeed(connection, { name, stream }, prefetch, {
+      const consumer = await connection.jsm.consumers.add(stream, this.#consumerConfig())
+      this.#consumer = consumer.name
+      const feed = await openFeed(connection, consumer, prefetch, {
         message: msg => this.#receive(msg),
         interrupted: () => {
           this.#removeConsumer()

@@ -15,7 +15,7 @@ import {
 import { findServer, type FoundServer } from './server/find.ts'
 import { launch, type GuardedProcess, type ProcessExit } from './server/guardian.ts'
 import { untilReady } from './server/readiness.ts'
-import { reasonOf, within } from './server/run.ts'
+import { deadlineIn, reasonOf, within } from './server/run.ts'
 
 export type { StartServerOptions } from './server/config.ts'
 export { findServer, type FailedSearch } from './server/find.ts'
@@ -117,7 +117,7 @@ async function prepare(
 async function run(start: Start, signal: AbortSignal | undefined): Promise<NatsServer> {
   const { configFile, settings, storeDir } = start
   const child = await launchInto(start)
-  const deadline = AbortSignal.timeout(settings.startTimeoutMs)
+  const deadline = deadlineIn(settings.startTimeoutMs)
   const ended = new AbortController()
   const exited = child.exited.then(async exit => {
     ended.abort()

@@ -28,7 +28,9 @@ export function streamsOf(
   subjects: Subjects,
   leaseTtlMs: number,
   serverVersion: string,
-): Readonly<Record<'config' | 'deadLetters' | 'events' | 'inbox' | 'leases' | 'records', NeededStream>> {
+): Readonly<
+  Record<'blobs' | 'config' | 'deadLetters' | 'events' | 'inbox' | 'leases' | 'records', NeededStream>
+> {
   // What the clients of all languages take for a key-value bucket.
   const bucket = {
     allow_direct: true,
@@ -37,6 +39,7 @@ export function streamsOf(
     discard: DiscardPolicy.New,
     storage: StorageType.File,
   }
+  const compressed = { ...(isAtLeast(serverVersion, [2, 10, 0]) && { compression: StoreCompression.S2 }) }
   const atomic = { ...(hasAtomicBatches(serverVersion) && { allow_atomic: true }) }
   const log = {
     retention: RetentionPolicy.Limits,
@@ -57,7 +60,14 @@ export function streamsOf(
       subjects: [subjects.allRecords],
       max_msgs_per_subject: historyLength,
       republish: { src: subjects.allRecords, dest: subjects.allSnapshots },
-      ...(isAtLeast(serverVersion, [2, 10, 0]) && { compression: StoreCompression.S2 }),
+      ...compressed,
+    },
+    blobs: {
+      ...bucket,
+      ...compressed,
+      name: subjects.blobStream,
+      subjects: [subjects.allBlobs],
+      max_msgs_per_subject: 1,
     },
     leases: {
       ...bucket,

@@ -1,11 +1,23 @@
-import type { Clock, EventSink, Heartbeats, Inbox, Leases, Snapshots, Store } from '../../actors/ports.ts'
-import { listWorkflows, registerWorkflow, type RegisteredWorkflow } from './config.ts'
+import type {
+  Blobs,
+  Clock,
+  EventSink,
+  Heartbeats,
+  Inbox,
+  Leases,
+  Snapshots,
+  Store,
+} from '../../actors/ports.ts'
+import type { Address } from '../../actors/record.ts'
+import { partitionOf } from '../workflow/address.ts'
+import { NatsBlobs } from './blobs.ts'
+import { isRegistered, listWorkflows, registerWorkflow, type RegisteredWorkflow } from './config.ts'
 import { connectNats, type ConnectNatsOptions, type NatsConnection } from './connection.ts'
 import { NatsEventSink } from './events.ts'
 import { GroupPublisher, type Publisher } from './group-publisher.ts'
 import { NatsHeartbeats } from './heartbeats.ts'
 import { NatsInbox } from './inbox.ts'
-import { NatsLeases } from './leases.ts'
+import { isHeld, NatsLeases } from './leases.ts'
 import { claimName } from './presence.ts'
 import { openNamespace, provision, type Namespace } from './provision.ts'
 import { Replies } from './replies.ts'
@@ -25,18 +37,21 @@ export type { RegisteredWorkflow }
 
 const defaultServer = 'nats://127.0.0.1:4222'
 
-/** The workflows that nodes have registered in a namespace. */
+/** The workflows that nodes have registered in a namespace, and whether a node runs an instance. */
 export interface Directory {
+  isRegistered(workflow: string, signal?: AbortSignal): Promise<boolean>
+  isServed(address: Address, signal?: AbortSignal): Promise<boolean>
   registerWorkflow(workflow: RegisteredWorkflow): Promise<void>
   listWorkflows(): Promise<readonly RegisteredWorkflow[]>
 }
 
 /** What a client needs of NATS, over one connection. */
 export interface ClientTransport {
+  readonly blobs: Blobs
   readonly directory: Directory
   readonly inbox: Inbox
   readonly partitions: number
-  readonly replies: Replies
+  readonly replies: Pick<Replies, 'expect'>
   readonly snapshots: Snapshots
   /** Sends what has been handed over, then disconnects. Never rejects. */
   close(): Promise<void>
@@ -130,9 +145,13 @@ function clientTransport(
 ): ClientTransport {
   const { subjects } = namespace
   return {
+    blobs: new NatsBlobs(connection, namespace),
     directory: {
       registerWorkflow: ({ name, version }) => registerWorkflow(connection, subjects, name, { version }),
       listWorkflows: () => listWorkflows(connection, subjects),
+      isRegistered: (workflow, signal) => isRegistered(connection, subjects, workflow, signal),
+      isServed: (address, signal) =>
+        isHeld(connection, namespace, partitionOf(address, namespace.partitions), signal),
     },
     inbox: new NatsInbox(connection, namespace, { publisher }),
     partitions: namespace.partitions,

@@ -1,8 +1,14 @@
 import type { AnyActorLogic } from 'xstate'
 
-import { activitySpecOf, idempotencyKey, type ActivityLog, type ActivitySpec } from '../../actors/activity.ts'
+import {
+  activitySpecOf,
+  idempotencyKey,
+  type ActivityLog,
+  type ActivityReport,
+  type ActivitySpec,
+} from '../../actors/activity.ts'
+import { bulkSpecOf, outcomeOfNone } from '../../actors/bulk.ts'
 import { childSpecOf, mostDepth } from '../../actors/child-workflow.ts'
-import type { ActivityReport } from '../../actors/draft.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock } from '../../actors/ports.ts'
 import type { ActivityRecord, ActorPath, Address, EventObject } from '../../actors/record.ts'
@@ -51,9 +57,10 @@ export class Activities {
       this.#remove(key, path, incarnation)
       start.report({ type: 'settled', path, incarnation, outcome })
     }
-    if (logic === undefined || childSpecOf(logic) !== undefined) {
-      const error = logic === undefined ? logicMissing(key, activity) : tooDeep(key)
-      queueMicrotask(() => settled({ status: 'error', error }))
+    if (logic === undefined || isDoneByChildren(logic)) {
+      const outcome =
+        logic === undefined ? logicMissing(key, activity) : outcomeWithoutChildren(address, activity)
+      queueMicrotask(() => settled(outcome))
       return
     }
     const spec = activitySpecOf(logic)
@@ -61,7 +68,7 @@ export class Activities {
       spec === undefined
         ? runLeaf(
             logic,
-            { id: path, input: activity.input, src: activity.src },
+            { id: path, input: activity.input },
             {
               settled,
               event: event => start.report({ type: 'event', path, incarnation, event }),
@@ -152,12 +159,21 @@ export class Activities {
   }
 }
 
-function logicMissing(key: string, { path, src }: ActivityRecord): RuntimeError {
+function logicMissing(key: string, { path, src }: ActivityRecord): LeafOutcome {
   const message = `the machine of ${key} has no actor '${path}' any more: bring back '${src}'`
-  return new RuntimeError('ACTIVITY_FAILED', message)
+  return { status: 'error', error: new RuntimeError('ACTIVITY_FAILED', message) }
 }
 
-/** Children are started by messages; only one that must not be is asked for here. */
+function isDoneByChildren(logic: AnyActorLogic): boolean {
+  return childSpecOf(logic) !== undefined || bulkSpecOf(logic) !== undefined
+}
+
+/** Children are started by messages; here only those are asked for that must not be, and a bulk that is to have none. */
+function outcomeWithoutChildren(address: Address, activity: ActivityRecord): LeafOutcome {
+  if (activity.bulk !== undefined) return { status: 'done', output: outcomeOfNone(address, activity) }
+  return { status: 'error', error: activity.lastError ?? tooDeep(keyOf(address)) }
+}
+
 function tooDeep(key: string): RuntimeError {
   return new RuntimeError(
     'DEPTH_EXCEEDED',

@@ -1,14 +1,25 @@
 import type { AnyActorLogic } from 'xstate'
 
+import type { ParentLink } from '../../actors/child-workflow.ts'
 import type { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
 import type { Delivery, Envelope, Outcome } from '../../actors/envelope.ts'
-import type { RuntimeError } from '../../actors/errors.ts'
-import { Instance, type InstanceHost, type Verdict } from '../../actors/instance.ts'
+import { isRuntimeError, type RuntimeError } from '../../actors/errors.ts'
+import { Instance } from '../../actors/instance.ts'
+import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
-import type { Clock, EventSink, Inbox, InboxMessage, RecordSummary, TimerHandle } from '../../actors/ports.ts'
-import type { Address, InstanceRecord } from '../../actors/record.ts'
+import type {
+  Blobs,
+  Clock,
+  EventSink,
+  Inbox,
+  InboxMessage,
+  RecordSummary,
+  TimerHandle,
+} from '../../actors/ports.ts'
+import type { Address, InstanceRecord, PostedMessage } from '../../actors/record.ts'
 import { digest } from '../codec/digest.ts'
+import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { Activities } from './activities.ts'
 import type { Committer } from './committer.ts'
@@ -20,9 +31,13 @@ export interface Received extends Delivery {
   readonly message: InboxMessage
 }
 
+/** A message on its way to another instance. */
+type Posting = Pick<Extract<Effect, { type: 'post' }>, 'effectId' | 'target'>
+
 /** What hosting an instance takes: the node's own things, and the partition it belongs to. */
 export interface HostingContext {
   readonly activities: Activities
+  readonly blobs: Blobs
   readonly clock: Clock
   readonly committer: Committer
   readonly events: EventSink
@@ -136,7 +151,7 @@ export class Hosting implements InstanceHost<Received> {
   }
 
   #performOne(effect: Effect, draft: Draft): void {
-    const { activities, events } = this.#context
+    const { activities, blobs, events } = this.#context
     switch (effect.type) {
       case 'startActivity': {
         const { activity } = effect
@@ -159,8 +174,21 @@ export class Hosting implements InstanceHost<Received> {
         activities.deliver(this.address, effect.path, effect.event)
         return
       case 'post':
-        this.#post(effect)
+        this.#send(effect, () => effect.message)
         return
+      case 'startItem': {
+        const { effectId, parent } = effect
+        const fail = (error: unknown) => this.#failItem(effectId, parent, error)
+        this.#send(effect, () => ({ type: 'start', input: effect.input(), parent }), fail)
+        return
+      }
+      case 'chunk': {
+        const { effectId, name, results } = effect
+        const put = () => blobs.put({ owner: this.address, name }, encodeValue(results))
+        // What cannot be put stays in the record.
+        void this.#deliver(effectId, put, () => {})
+        return
+      }
       case 'emit':
         void this.#deliver(effect.effectId, () => events.emit(this.address, effect.effectId, effect.event))
         return
@@ -173,11 +201,12 @@ export class Hosting implements InstanceHost<Received> {
   }
 
   /** Sends a message to another instance, after those before it have arrived there. */
-  #post(entry: Extract<Effect, { type: 'post' }>): void {
+  #send({ effectId, target }: Posting, message: () => PostedMessage, giveUp?: (error: unknown) => void): void {
     const { inbox, clock } = this.#context
-    const key = formatAddress(entry.target)
-    const send = () =>
-      this.#deliver(entry.effectId, () => inbox.publish(envelopeOf(entry, this.address, clock.now())))
+    const key = formatAddress(target)
+    const publish = () =>
+      inbox.publish(envelopeOf({ effectId, target }, message(), this.address, clock.now()))
+    const send = () => this.#deliver(effectId, publish, giveUp)
     const before = this.#posting.get(key)
     const sent = before === undefined ? send() : before.then(send)
     this.#posting.set(key, sent)
@@ -186,13 +215,30 @@ export class Hosting implements InstanceHost<Received> {
     })
   }
 
-  /** Never rejects: it is tried until it succeeds, by this node or, after it, by the next owner. */
-  async #deliver(effectId: string, attempt: () => Promise<void>): Promise<void> {
+  /** A child that cannot be sent its start has failed. */
+  #failItem(effectId: string, { path, incarnation, index }: ParentLink, error: unknown): void {
+    this.instance.report({ type: 'settled', path, incarnation, index, outcome: { status: 'error', error } })
+    this.instance.delivered(effectId)
+  }
+
+  /**
+   * Never rejects: it is tried until it succeeds, by this node or, after it, by the next owner.
+   *
+   * @param giveUp told of what will never succeed. Default: it is forgotten.
+   */
+  async #deliver(
+    effectId: string,
+    attempt: () => Promise<void>,
+    giveUp: (error: unknown) => void = () => this.instance.delivered(effectId),
+  ): Promise<void> {
     const isOver = () => this.#isEnded
-    await persistently(attempt, this.#context.clock, isOver, error => {
+    const failure = await persistently(attempt, this.#context.clock, isOver, error => {
       this.#log.warn({ err: error, effectId }, 'a message or event could not be delivered')
     })
-    if (!this.#isEnded) this.instance.delivered(effectId)
+    // Nobody knows whether it has arrived, and nobody will answer any more: it is left to the next owner.
+    if (this.#isEnded || isRuntimeError(failure, 'STORE_UNAVAILABLE')) return
+    if (failure === undefined) this.instance.delivered(effectId)
+    else giveUp(failure)
   }
 
   /** Never rejects: an action that throws has had its chance, as in a live actor system. */
@@ -218,7 +264,8 @@ function outcomeOf(verdict: Verdict): Outcome {
  * order: the invocation it names ends once.
  */
 function envelopeOf(
-  { effectId, target, message }: Extract<Effect, { type: 'post' }>,
+  { effectId, target }: Posting,
+  message: PostedMessage,
   sender: Address,
   time: number,
 ): Envelope {

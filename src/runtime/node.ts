@@ -142,7 +142,8 @@ export class Node implements AsyncDisposable {
       input: {
         name: options.name,
         partitions: transport.partitions,
-        retryAfterMs: heldRetryMs,
+        // However many there are, a thousand questions a second are enough.
+        retryAfterMs: Math.max(heldRetryMs, transport.partitions),
         pauseMs: transport.leaseTtlMs / 10,
         paceMs: Math.min(givingUpPaceMs, options.drainTimeoutMs / 2 / transport.partitions),
       },
@@ -286,6 +287,7 @@ export class Node implements AsyncDisposable {
     const partition = new Partition({
       number,
       activities: this.#activities,
+      blobs: this.#transport.blobs,
       clock: this.#clock,
       committer: this.#committer,
       events: this.#transport.events,

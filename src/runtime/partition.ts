@@ -155,14 +155,15 @@ export class Partition implements InboxListener {
   }
 
   /**
-   * Answers that the envelope was not applied, and keeps it among the dead letters. An event for an instance that
-   * has finished is not kept: arriving late is nobody's fault.
+   * Answers that the envelope was not applied, and keeps it among the dead letters. What comes too late for an instance
+   * that has finished, or too early to stop one, is not kept: that is nobody's fault.
    */
   #reject(message: InboxMessage, refusal: Refusal): void {
     const { content } = message
     if (!('malformed' in content) && content.replyTo !== undefined) message.reply(encodeValue(refusal))
     const { code, message: reason } = refusal
-    if (code === 'INSTANCE_FINISHED') {
+    const isNeedless = code === 'INSTANCE_NOT_FOUND' && isCancel(content)
+    if (code === 'INSTANCE_FINISHED' || isNeedless) {
       message.ack()
       this.#underway.delete(content.seq)
     } else {
@@ -175,7 +176,7 @@ export class Partition implements InboxListener {
     if ('malformed' in content || content.envelope.type !== 'start') return
     const { id, parent, target } = content.envelope
     if (parent === undefined) return
-    const { address, path, incarnation } = parent
+    const { address, path, incarnation, index } = parent
     const error = new RuntimeError(code, `child ${formatAddress(target)} could not start: ${reason}`)
     const { clock, inbox, log } = this.#context
     const time = clock.now()
@@ -187,6 +188,7 @@ export class Partition implements InboxListener {
       time,
       path,
       incarnation,
+      index,
       outcome,
     } as const
     const isOver = () => this.#isClosed
@@ -253,6 +255,10 @@ export class Partition implements InboxListener {
   #workflowNames(): string {
     return [...this.#context.workflows.keys()].join(', ')
   }
+}
+
+function isCancel(content: InboxMessage['content']): boolean {
+  return !('malformed' in content) && content.envelope.type === 'cancel'
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

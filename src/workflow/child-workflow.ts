@@ -1,8 +1,9 @@
-import { createActor, fromPromise, toPromise } from 'xstate'
+import { fromPromise } from 'xstate'
 import type { PromiseActorLogic } from 'xstate'
 
 import { childSpecKey, type ChildSpec } from '../../actors/child-workflow.ts'
 import type { InputOf, OutputOf, Workflow } from './define-workflow.ts'
+import { runLive } from './run-live.ts'
 
 export interface ChildWorkflowOptions {
   /** Whether the child goes on when the state that invoked it is left, or its parent ends. Default false. */
@@ -23,12 +24,8 @@ export function childWorkflow<TWorkflow extends Workflow>(
   options: ChildWorkflowOptions = {},
 ): PromiseActorLogic<OutputOf<TWorkflow>, InputOf<TWorkflow>> {
   const spec: ChildSpec = Object.freeze({ workflow: workflow.name, isDetached: options.detached ?? false })
-  const logic = fromPromise<OutputOf<TWorkflow>, InputOf<TWorkflow>>(async ({ input, signal }) => {
-    const actor = createActor(workflow.machine, { input })
-    signal.addEventListener('abort', () => actor.stop())
-    const output = toPromise(actor)
-    actor.start()
-    return (await output) as OutputOf<TWorkflow>
-  })
+  const logic = fromPromise<OutputOf<TWorkflow>, InputOf<TWorkflow>>(({ input, signal }) =>
+    runLive(workflow, input, signal),
+  )
   return Object.assign(logic, { [childSpecKey]: spec })
 }

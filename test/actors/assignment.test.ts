@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { ownerOf, partitionsFor } from '../../actors/assignment.ts'
+import { hash32 } from '../../actors/hash.ts'
 
 const partitions = 512
 const all = Array.from({ length: partitions }, (_, partition) => partition)
@@ -34,6 +35,14 @@ describe('the assignment of partitions', () => {
     const known = all.slice(0, 32).map(partition => ownerOf(partition, ['a', 'b', 'c']))
 
     expect(known.join('')).toBe('aabaaabacccbbcabaabccbcaaabacccb')
+  })
+
+  it('goes by name where two nodes have the same score', () => {
+    const [first, second] = ['node-1fn76ng', 'node-pnjcao'] as const
+
+    expect(hash32(`${first} 0`)).toBe(hash32(`${second} 0`))
+    expect(ownerOf(0, [first, second])).toBe(first)
+    expect(ownerOf(0, [second, first])).toBe(first)
   })
 
   it('gives each partition to one of the nodes', () => {

@@ -241,6 +241,21 @@ describe('a node supervisor', () => {
     expect([before, a.given.length]).toEqual([1, 2])
   })
 
+  it('does not give up faster when who is alive changes meanwhile', async () => {
+    const world = new World()
+    const a = world.start('a')
+    await world.tell('a')
+    await world.tell('a', 'b')
+    await world.pass(paceMs / 2)
+
+    await world.tell('a', 'b', 'c')
+    await world.pass(2 * paceMs - 10)
+    const before = a.given.length
+    await world.pass(10)
+
+    expect([before, a.given.length]).toEqual([2, 3])
+  })
+
   it('keeps what is its own again before it was given up', async () => {
     const world = new World()
     const a = world.start('a')

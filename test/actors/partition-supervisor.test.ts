@@ -134,6 +134,7 @@ class Bench {
       const { term } = input.lease
       // What is forgotten may have been taken by others meanwhile; the rest is done for the lease that is held.
       if (what !== 'forget' && term !== this.held) this.wrongs.push(`asked to ${what} without the lease`)
+      if (this.log.includes(`${what} ${term}`)) this.wrongs.push(`asked to ${what} term ${term} twice`)
       this.log.push(`${what} ${term}`)
       return this.#ask(what) as Promise<void>
     })
@@ -293,16 +294,26 @@ describe('a partition supervisor', () => {
     expect(bench.pass(1).state).toBe('acquiring')
   })
 
-  it('begins again under a new term when a part of it failed', async () => {
+  it('begins again after a pause, under a new term, when a part of it failed', async () => {
     const bench = await (await states.serving()).send('failed').drained()
 
+    const drained = bench.state
     await bench.finish()
 
+    expect(drained).toBe('pausing')
     expect(bench.log).toEqual(['acquire', 'open 1', 'drain 1', 'acquire', 'open 2'])
   })
 
   it('begins again at once when it is wanted again while it drains', async () => {
     const bench = await (await states.draining()).send('want').drained()
+
+    expect(bench.state).toBe('acquiring')
+  })
+
+  it('does not pause any more for a failure that it has recovered from', async () => {
+    const bench = await (await (await states.serving()).send('failed').drained()).finish()
+
+    await bench.send('unwant').send('want').drained()
 
     expect(bench.state).toBe('acquiring')
   })

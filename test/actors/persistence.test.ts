@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import type { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
 import type { Delivery } from '../../actors/envelope.ts'
-import { Instance, type InstanceHost } from '../../actors/instance.ts'
+import { Instance } from '../../actors/instance.ts'
+import type { InstanceHost } from '../../actors/instance-host.ts'
 import { prepareWorkflow } from '../../actors/machine.ts'
 import {
   atRest,

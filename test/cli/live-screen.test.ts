@@ -162,7 +162,7 @@ describe('the live screen', () => {
     expect(lines.find(line => line.includes('webhooks applied'))).toMatch(/ 2 refused$/)
     expect(lines.find(line => line.includes('hf_default_dead'))).toMatch(/^Refused messages are kept /)
     expect(lines.filter(line => /^message \d+: the payload is wrong/.test(line))).toEqual([
-      expect.stringMatching(/^message 12: .{80,88}$/),
+      expect.stringMatching(/^message 12: .{87}$/),
     ])
   })
 

@@ -153,7 +153,7 @@ export class StepDriver implements Driver {
   }
 
   #startLeaf({ activity }: Extract<Effect, { type: 'startActivity' }>, draft: Draft): void {
-    const { path, incarnation, input, src } = activity
+    const { path, incarnation, input } = activity
     const logic = draft.logicOf(path)
     if (logic === undefined) throw new Error(`no logic at '${path}'`)
     const fence = { path, incarnation }
@@ -161,7 +161,7 @@ export class StepDriver implements Driver {
       this.#enqueue(next => next.report(told, this.#now))
     const leaf = runLeaf(
       logic,
-      { id: path, input, src },
+      { id: path, input },
       {
         settled: outcome => report({ ...fence, type: 'settled', outcome }),
         event: event => report({ ...fence, type: 'event', event }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Clock, Leases } from '../../actors/ports.ts'
+import { until } from './until.ts'
 
 export interface LeasesFixture {
   readonly clock: Clock
@@ -147,5 +148,97 @@ export function describeLeases(name: string, makeFixture: () => Promise<LeasesFi
       expect(await leasesOf('c').acquire(3)).toBeUndefined()
       expect(await b.renew(second!)).toMatchObject({ term: second!.term })
     })
+
+    it('gives up a lease although the answer to the renewal before was lost', async () => {
+      const { leasesOf } = await makeFixture()
+      const [here, unheard] = [leasesOf('a', 'same'), leasesOf('a', 'same')]
+      const lease = await here.acquire(3)
+      await unheard.renew(lease!)
+
+      await here.release(lease!)
+
+      expect(await leasesOf('b').acquire(3)).toMatchObject({ partition: 3 })
+    })
+
+    it('gives up a lease although it is renewed at the same moment, and renews it no more', async () => {
+      const { leasesOf } = await makeFixture()
+      const a = leasesOf('a')
+      for (let round = 0; round < 5; round += 1) {
+        const lease = await a.acquire(3)
+
+        const renewing = a.renew(lease!).catch((error: unknown) => error)
+        await a.release(lease!)
+        await renewing
+
+        await expect(a.renew(lease!)).rejects.toMatchObject({ code: 'REVISION_CONFLICT' })
+        const b = leasesOf('b')
+        await b.release((await b.acquire(3))!)
+      }
+    })
+
+    it('tells every node of a lease that is given up, which can be taken then', async () => {
+      const { leasesOf } = await makeFixture()
+      const [a, b, c] = [leasesOf('a'), leasesOf('b'), leasesOf('c')]
+      const [atA, atB] = [heardBy(a), heardBy(b)]
+      const takenByC = new Promise(resolve => {
+        c.onReleased(partition => resolve(c.acquire(partition)))
+      })
+      const lease = await a.acquire(3)
+
+      await a.release(lease!)
+
+      expect(await takenByC).toMatchObject({ partition: 3 })
+      await until(() => atA.length > 0 && atB.length > 0)
+      expect([atA, atB]).toEqual([[3], [3]])
+    })
+
+    it('does not tell of leases that are taken or renewed', async () => {
+      const { leasesOf } = await makeFixture()
+      const [a, b] = [leasesOf('a'), leasesOf('b')]
+      const heard = heardBy(b)
+
+      await a.renew((await a.acquire(3))!)
+      await a.acquire(3)
+      await a.release((await a.acquire(4))!)
+      await until(() => heard.length > 0)
+
+      expect(heard).toEqual([4])
+    })
+
+    it('does not tell of leases that expire', async () => {
+      const { expired, leasesOf } = await makeFixture()
+      const [a, b] = [leasesOf('a'), leasesOf('b')]
+      const heard = heardBy(b)
+      await a.acquire(3)
+
+      await expired(3)
+      await a.release((await a.acquire(4))!)
+      await until(() => heard.length > 0)
+
+      expect(heard).toEqual([4])
+    })
+
+    it('tells nothing more once told to stop, and goes on telling others', async () => {
+      const { leasesOf } = await makeFixture()
+      const a = leasesOf('a')
+      const stopped: number[] = []
+      const stop = a.onReleased(partition => stopped.push(partition))
+      const others = heardBy(a)
+      const lease = await a.acquire(3)
+
+      const releasing = a.release(lease!)
+      stop()
+      await releasing
+      await until(() => others.length > 0)
+
+      expect(stopped).toEqual([])
+    })
   })
+}
+
+/** The partitions that these leases tell were given up. */
+function heardBy(leases: Leases): readonly number[] {
+  const heard: number[] = []
+  leases.onReleased(partition => heard.push(partition))
+  return heard
 }

@@ -33,7 +33,8 @@ export function describeSnapshots(name: string, makeFixture: () => Promise<Snaps
       const stored = await snapshots.get(address)
       const peeked = await snapshots.peek(address)
 
-      expect(stored).toEqual({ record: numbered(address, 2), revision, commit: summary.commit })
+      const { commit, event } = summary
+      expect(stored).toEqual({ record: numbered(address, 2), revision, commit, event })
       expect(peeked).toEqual({
         address,
         partition: expect.any(Number),
@@ -77,10 +78,14 @@ export function describeSnapshots(name: string, makeFixture: () => Promise<Snaps
       const heard = new HeardRecords()
       await snapshots.watch(address, heard)
 
-      const revision = await store.commit(numbered(address, 7), sampleSummary({ commit: 'c-7' }), 0)
+      const revision = await store.commit(
+        numbered(address, 7),
+        sampleSummary({ commit: 'c-7', event: 'E 7' }),
+        0,
+      )
       await heard.count(1)
 
-      expect(heard.records).toEqual([{ record: numbered(address, 7), revision, commit: 'c-7' }])
+      expect(heard.records).toEqual([{ record: numbered(address, 7), revision, commit: 'c-7', event: 'E 7' }])
     })
 
     it('shows a watcher that comes while others write nothing stale, and the newest in the end', async () => {

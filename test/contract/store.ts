@@ -39,9 +39,9 @@ export function describeStore(name: string, makeFixture: () => Promise<StoreFixt
         recent: ['a', 'b'],
       })
 
-      const revision = await store.commit(record, sampleSummary({ commit: 'c-1' }), 0)
+      const revision = await store.commit(record, sampleSummary({ commit: 'c-1', event: 'SHIPPED' }), 0)
 
-      expect(await store.load(address)).toEqual({ record, revision, commit: 'c-1' })
+      expect(await store.load(address)).toEqual({ record, revision, commit: 'c-1', event: 'SHIPPED' })
     })
 
     it('answers the newest of several commits, whose revisions rise', async () => {

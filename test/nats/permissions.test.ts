@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import type { NatsConnection } from '../../src/nats/connection.ts'
-import { registerWorkflow } from '../../src/nats/config.ts'
+import { isRegistered, registerWorkflow } from '../../src/nats/config.ts'
 import { NatsEventSink } from '../../src/nats/events.ts'
+import { NatsHeartbeats } from '../../src/nats/heartbeats.ts'
 import { NatsInbox } from '../../src/nats/inbox.ts'
-import { NatsLeases } from '../../src/nats/leases.ts'
+import { isHeld, NatsLeases } from '../../src/nats/leases.ts'
+import { claimName } from '../../src/nats/presence.ts'
 import { openNamespace, provision } from '../../src/nats/provision.ts'
 import { Replies } from '../../src/nats/replies.ts'
 import { NatsSnapshots } from '../../src/nats/snapshots.ts'
 import { NatsStore } from '../../src/nats/store.ts'
 import { testConnection } from '../contract/fixtures.ts'
 import { HeardMessages, HeardRecords } from '../contract/heard.ts'
+import { until } from '../contract/until.ts'
 import { addressIn, numbered, sampleEnvelope, sampleRecord, sampleSummary } from '../contract/samples.ts'
 import { serverWithUsers, urlOf, type Permissions } from './accounts.ts'
 
@@ -20,6 +23,8 @@ const clientPermissions: Permissions = {
       'hf.prod.in.>',
       '$JS.API.DIRECT.GET.KV_hf_prod_config.>',
       '$JS.API.DIRECT.GET.KV_hf_prod_instances.>',
+      // To see whether a node runs an instance.
+      '$JS.API.DIRECT.GET.KV_hf_prod_leases.>',
     ],
   },
   subscribe: { allow: ['_INBOX.>', 'hf.prod.snap.>'] },
@@ -58,7 +63,8 @@ const nodePermissions: Permissions = {
       ]),
     ],
   },
-  subscribe: { allow: ['_INBOX.>'] },
+  // Besides answers: who is alive, which partitions are given up, and who asks whether this node is alive.
+  subscribe: { allow: ['_INBOX.>', '$KV.hf_prod_leases.>', 'hf.prod.node.*'] },
 }
 
 interface Limited {
@@ -95,6 +101,8 @@ describe('permissions', () => {
     await heard.count(1)
 
     expect([...(await answer)]).toEqual([7])
+    expect(await isHeld(limited, namespace, 3)).toBe(false)
+    expect(await isRegistered(limited, namespace.subjects, 'order')).toBe(false)
     expect(await snapshots.get(address)).toMatchObject({ record: { counter: 1 } })
   })
 
@@ -125,8 +133,20 @@ describe('permissions', () => {
     const inbox = new NatsInbox(limited, namespace)
     await registerWorkflow(limited, namespace.subjects, 'order', { version: 1 })
 
+    const alive: string[] = []
+    const left: string[] = []
+    const released: number[] = []
+    const node = { name: 'a', incarnation: '1' }
+    const heartbeats = new NatsHeartbeats(limited, namespace, node)
+    await claimName(limited, namespace, node)
+    await heartbeats.listen({ alive: name => alive.push(name), left: name => left.push(name) })
+    leases.onReleased(partition => released.push(partition))
+
+    await heartbeats.beat()
     const lease = (await leases.acquire(3))!
     await leases.release(await leases.renew(lease))
+    await heartbeats.leave()
+    await until(() => left.length > 0 && released.length > 0)
     await inbox.publish(sampleEnvelope(addressIn(3, namespace.partitions), 1))
     await inbox.open(3, 1, first)
     await inbox.open(3, 2, second)
@@ -139,6 +159,8 @@ describe('permissions', () => {
     for await (const row of store.scan(all)) scanned.push(row.address.id)
     for await (const row of store.scan(all.slice(0, 3))) scanned.push(row.address.id)
 
+    expect([alive, left, released]).toEqual([['a'], ['a'], [3]])
+    await expect(claimName(limited, namespace, node)).rejects.toMatchObject({ code: 'NODE_NAME_TAKEN' })
     expect(await store.load(address)).toMatchObject({ record: { id: 'o-1' } })
     expect(scanned).toContain('o-1')
     const dead = await admin.jsm.streams.info(namespace.subjects.deadLetterStream)
@@ -183,6 +205,22 @@ describe('permissions', () => {
     )
     await expect(inbox.open(3, 1, new HeardMessages())).rejects.toMatchObject(
       denied('$JS.API.CONSUMER.NAMES.hf_prod_inbox'),
+    )
+  })
+
+  it('that are missing to hear other nodes, or to answer for a name, are named', async () => {
+    const { limited } = await limitedTo({ ...nodePermissions, subscribe: { allow: ['_INBOX.>'] } })
+    const namespace = await provision(limited, { namespace: 'prod' })
+    const node = { name: 'a', incarnation: '1' }
+    const silent = { alive: () => {}, left: () => {} }
+    const denied = (subject: string) => ({
+      code: 'PERMISSION_DENIED',
+      fields: { operation: 'subscribe to', subject },
+    })
+
+    await expect(claimName(limited, namespace, node)).rejects.toMatchObject(denied('hf.prod.node.a'))
+    await expect(new NatsHeartbeats(limited, namespace, node).listen(silent)).rejects.toMatchObject(
+      denied('$KV.hf_prod_leases.node.*'),
     )
   })
 

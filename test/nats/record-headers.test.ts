@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { MsgHdrsImpl } from 'nats'
 import { describe, expect, it } from 'vitest'
 import type { RecordSummary } from '../../actors/ports.ts'
+import { instanceStatuses } from '../../actors/record.ts'
 import {
   headerText,
   MAX_SHOWN_CHARACTERS,
@@ -15,7 +16,7 @@ const text = fc.string({ unit: 'binary' })
 const name = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 })
 const summaries: fc.Arbitrary<RecordSummary> = fc.record({
   workflowVersion: fc.nat(),
-  status: fc.constantFrom('running', 'done', 'failed'),
+  status: fc.constantFrom(...instanceStatuses),
   state: fc.string({ unit: 'binary', maxLength: 60 }),
   event: name,
   commit: name,

@@ -1,8 +1,11 @@
-/** A node in a process of its own, to be killed: `node --import tsx node-process.ts <url> <namespace>`. */
-import { createNode } from '../../src/index.ts'
+/**
+ * A node in a process of its own, to be killed: `node --import tsx node-process.ts <url> <namespace> [options]`, the
+ * options of the node as JSON.
+ */
+import { createNode, type NodeOptions } from '../../src/index.ts'
 import { echo, tally } from '../support/workflows.ts'
 
-const [servers = '', namespace = ''] = process.argv.slice(2)
+const [servers = '', namespace = '', options = '{}'] = process.argv.slice(2)
 await createNode({
   servers,
   namespace,
@@ -10,5 +13,7 @@ await createNode({
   partitions: 4,
   workflows: [tally, echo],
   log: 'error',
+  ...(JSON.parse(options) as Partial<NodeOptions>),
 })
 process.stdout.write('ready\n')
+process.send?.('ready')

@@ -4,7 +4,8 @@ import { toPullRequestEvent } from '../../actors/workflows/pull-request-events.t
 import type { PullRequestEvent } from '../../actors/workflows/pull-request-events.ts'
 import { timelineLength } from '../../actors/workflows/pull-request-facts.ts'
 import { pullRequest } from '../../actors/workflows/pull-request.ts'
-import type { PullRequestInput, ReviewStaleEvent } from '../../actors/workflows/pull-request.ts'
+import type { ReviewStaleEvent } from '../../actors/workflows/pull-request.ts'
+import type { PullRequestInput } from '../../actors/workflows/pull-request-schemas.ts'
 import { webhook } from './webhooks.ts'
 
 const sevenDaysMs = 7 * 24 * 60 * 60 * 1000

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 
+import type { BulkRecord } from '../../../actors/bulk.ts'
 import type { ActivityRecord, Timer } from '../../../actors/record.ts'
 import type { InstanceSnapshot } from '../../client/instance-snapshot.ts'
 import { stringify } from '../../codec/json.ts'
@@ -113,7 +114,10 @@ function activityColumns({ now, style }: View): Column<ActivityRecord>[] {
     { title: 'ASKED FOR', text: ({ startedAt }) => `${formatAge(now - startedAt)} ago` },
     {
       title: 'NOW',
-      text: ({ retryAt }) => (retryAt === undefined ? 'running' : `next attempt ${formatDue(retryAt, now)}`),
+      text: ({ bulk, retryAt }) => {
+        if (bulk !== undefined) return progressText(bulk)
+        return retryAt === undefined ? 'running' : `next attempt ${formatDue(retryAt, now)}`
+      },
     },
     {
       title: 'LAST ERROR',
@@ -130,6 +134,11 @@ function timerColumns({ now, style }: View): Column<Timer>[] {
     { title: 'DUE', text: ({ dueAt }) => formatDue(dueAt, now), paint: text => style.cyan(text) },
     { title: 'AT', text: ({ dueAt }) => formatDate(new Date(dueAt)), paint: text => style.dim(text) },
   ]
+}
+
+function progressText({ completed, failed, running, total }: BulkRecord): string {
+  const failures = failed === 0 ? '' : `, ${failed} failed`
+  return `${completed} of ${total} done${failures}, ${running.length} running`
 }
 
 function errorText(error: unknown): string {

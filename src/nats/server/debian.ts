@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { binaryName, copyOf, keepInCache } from './cache.ts'
-import { reasonOf, run } from './run.ts'
+import { deadlineIn, reasonOf, run } from './run.ts'
 
 /** What the package way needs to know. */
 export interface DebianOptions {
@@ -49,7 +49,7 @@ export async function provideFromDebian(
 ): Promise<{ readonly path: string; readonly version: string }> {
   const release = parseRelease(await readFile(options.osRelease ?? '/etc/os-release', 'utf8').catch(() => ''))
   const distribution = distributionOf(release)
-  const deadline = AbortSignal.timeout(TOTAL_TIMEOUT_MS)
+  const deadline = deadlineIn(TOTAL_TIMEOUT_MS)
   const stop = signal === undefined ? deadline : AbortSignal.any([deadline, signal])
   const archives = await archivesOf(distribution.component, release.get('VERSION_CODENAME'), stop)
   const reasons: string[] = []

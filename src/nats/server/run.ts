@@ -57,6 +57,16 @@ export async function within<T>(promise: Promise<T>, timeoutMs: number, what: st
   }
 }
 
+/**
+ * A signal that aborts after so long, to be combined with others. `AbortSignal.any` holds what it combines weakly: in
+ * Node 20 an `AbortSignal.timeout` that nobody listens to is collected before its time, and then never aborts.
+ */
+export function deadlineIn(timeoutMs: number): AbortSignal {
+  const deadline = AbortSignal.timeout(timeoutMs)
+  deadline.addEventListener('abort', () => {})
+  return deadline
+}
+
 /** What went wrong, in one line, down to the cause that `fetch` and others wrap. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -242,6 +242,24 @@ export function enqueuedActions(): Scenario {
   }
 }
 
+/** What is enqueued by a name that nothing stands behind does nothing. */
+export function enqueuedUnimplemented(): Scenario {
+  const machine = setup({
+    types: {} as { context: { enqueued: number }; events: { type: 'go' } },
+  }).createMachine({
+    context: { enqueued: 0 },
+    on: {
+      go: {
+        actions: enqueueActions(({ context, enqueue }) => {
+          enqueue('unheardOf' as never)
+          enqueue.assign({ enqueued: context.enqueued + 1 })
+        }),
+      },
+    },
+  })
+  return { machine, script: [send('go'), send('go')], ends: { status: 'active', context: { enqueued: 2 } } }
+}
+
 /** Values that JSON would lose stay what they are in context, events and output. */
 export function richContext(): Scenario {
   const machine = setup({

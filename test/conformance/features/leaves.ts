@@ -248,6 +248,59 @@ export function eagerCallback(): Scenario {
   }
 }
 
+/** The values of an observable that nobody watches are no events, not even for a handler of all events. */
+export function unwatchedObservable(): Scenario {
+  const values = new Subject<number>()
+  const machine = setup({
+    types: {} as { context: { heard: string[] }; events: AnyEventObject },
+    actors: { values: fromObservable(() => values) },
+  }).createMachine({
+    context: { heard: [] },
+    invoke: { id: 'values', src: 'values' },
+    on: { '*': { actions: assign({ heard: ({ context, event }) => [...context.heard, event.type] }) } },
+  })
+  return {
+    machine,
+    script: [outside(() => values.next(1)), outside(() => values.next(2)), send('go')],
+    ends: { context: { heard: ['go'] } },
+  }
+}
+
+/** An outcome says whose it is. */
+export function outcomesNameTheirActor(): Scenario {
+  const machine = setup({
+    types: {} as { context: { ids: string[] } },
+    actors: {
+      good: fromPromise(async () => 'done'),
+      bad: fromPromise(() => Promise.reject(new Error('bad'))),
+    },
+    actions: {
+      note: assign({ ids: ({ context }, { actorId }: { actorId: string }) => [...context.ids, actorId] }),
+    },
+  }).createMachine({
+    context: { ids: [] },
+    initial: 'first',
+    states: {
+      first: {
+        invoke: {
+          id: 'one',
+          src: 'good',
+          onDone: { target: 'second', actions: { type: 'note', params: ({ event }) => event } },
+        },
+      },
+      second: {
+        invoke: {
+          id: 'two',
+          src: 'bad',
+          onError: { target: 'third', actions: { type: 'note', params: ({ event }) => event } },
+        },
+      },
+      third: {},
+    },
+  })
+  return { machine, script: [settle], ends: { value: 'third', context: { ids: ['one', 'two'] } } }
+}
+
 /** A rejection that nobody handles ends the machine with that error. */
 export function unhandledRejection(): Scenario {
   const machine = setup({

@@ -1,7 +1,18 @@
 /** Events between actors of one instance: up, down, sideways, at once and later. */
-import { assign, cancel, forwardTo, raise, sendParent, sendTo, setup, type AnyActorRef } from 'xstate'
+import {
+  assign,
+  cancel,
+  forwardTo,
+  fromPromise,
+  raise,
+  sendParent,
+  sendTo,
+  setup,
+  spawnChild,
+  type AnyActorRef,
+} from 'xstate'
 
-import { advance, send, type Scenario } from '../scenario.ts'
+import { advance, answer, outside, send, settle, type Scenario } from '../scenario.ts'
 
 /** A child talks to its parent, which forwards what it receives to another child. */
 export function parentAndForward(): Scenario {
@@ -72,6 +83,58 @@ export function systemId(): Scenario {
     machine,
     script: [send('click'), send('click'), send('replace'), send('click'), send('replace'), send('click')],
     ends: { value: 'counting' },
+  }
+}
+
+/** A system id is free again once its actor has ended. */
+export function systemIdOfSettled(): Scenario {
+  const performed: string[] = []
+  const calls = [answer<string>(), answer<string>()]
+  const machine = setup({
+    types: {} as {
+      context: { results: unknown[] }
+      events: { type: 'call' } | { type: 'look' } | { type: 'xstate.done.actor.call'; output: unknown }
+    },
+    actors: { call: fromPromise(() => calls.shift()!.promise) },
+  }).createMachine({
+    context: { results: [] },
+    on: {
+      call: { actions: spawnChild('call', { id: 'call', systemId: 'the call' }) },
+      look: { actions: ({ system }) => performed.push(`actors: ${Object.keys(system.getAll()).join()}`) },
+      'xstate.done.actor.call': {
+        actions: assign({ results: ({ context, event }) => [...context.results, event.output] }),
+      },
+    },
+  })
+  const [first, second] = calls
+  return {
+    machine,
+    script: [
+      send('call'),
+      send('look'),
+      outside(() => first!.resolve('one')),
+      send('look'),
+      send('call'),
+      outside(() => second!.resolve('two')),
+    ],
+    ends: { status: 'active', context: { results: ['one', 'two'] } },
+    performed,
+  }
+}
+
+/** A system id that is taken is not given to another actor. */
+export function systemIdTaken(): Scenario {
+  const idle = setup({}).createMachine({})
+  const machine = setup({
+    types: {} as { events: { type: 'spawn'; id: string } },
+    actors: { idle },
+  }).createMachine({
+    on: { spawn: { actions: spawnChild('idle', { id: ({ event }) => event.id, systemId: 'taken' }) } },
+  })
+  return {
+    machine,
+    script: [send('spawn', { id: 'a' }), send('spawn', { id: 'b' }), settle],
+    ends: { status: 'error', error: new Error("Actor with system ID 'taken' already exists.") },
   }
 }
 

@@ -8,8 +8,10 @@ import {
   setup,
   spawnChild,
   stopChild,
+  type ActorLogic,
   type ActorRefFrom,
   type AnyActorRef,
+  type Snapshot,
 } from 'xstate'
 
 import { expect } from 'vitest'
@@ -210,8 +212,8 @@ export function referenceToStopped(): Scenario {
   const child = ponger()
   const machine = setup({
     types: {} as {
-      context: { ref: ActorRefFrom<typeof child>; pongs: number; strays: number }
-      events: { type: 'ask' } | { type: 'ping' } | { type: 'stop' } | { type: 'pong' }
+      context: { ref: ActorRefFrom<typeof child>; pongs: number; strays: number; looks: number }
+      events: { type: 'ask' | 'look' | 'ping' | 'pong' | 'stop' | 'stopAgain' }
     },
     actors: { child },
   }).createMachine({
@@ -219,8 +221,14 @@ export function referenceToStopped(): Scenario {
       ref: spawn('child', { id: 'child', input: { name: 'x' } }),
       pongs: 0,
       strays: 0,
+      looks: 0,
     }),
     on: {
+      look: {
+        guard: ({ context }) => context.ref.getSnapshot().status === 'stopped',
+        actions: assign({ looks: ({ context }) => context.looks + 1 }),
+      },
+      stopAgain: { actions: stopChild(({ context }) => context.ref) },
       ask: { actions: sendTo(({ context }) => context.ref, { type: 'ping' }) },
       stop: { actions: stopChild('child') },
       pong: { actions: assign({ pongs: ({ context }) => context.pongs + 1 }) },
@@ -230,8 +238,8 @@ export function referenceToStopped(): Scenario {
   })
   return {
     machine,
-    script: [send('ask'), send('stop'), send('ask')],
-    ends: { status: 'active', context: expect.objectContaining({ pongs: 1, strays: 0 }) },
+    script: [send('ask'), send('look'), send('stop'), send('ask'), send('look'), send('stopAgain')],
+    ends: { status: 'active', context: expect.objectContaining({ pongs: 1, strays: 0, looks: 1 }) },
   }
 }
 
@@ -252,16 +260,16 @@ export function referencesToOthers(): Scenario {
   })
   const machine = setup({
     types: {} as {
-      context: { myself: AnyActorRef; hellos: number }
+      context: { known: { myself: AnyActorRef }[]; hellos: number }
       events: { type: 'greet' } | { type: 'remind' } | { type: 'hi' }
     },
     actors: { child },
   }).createMachine({
-    context: ({ self }) => ({ myself: self, hellos: 0 }),
+    context: ({ self }) => ({ known: [{ myself: self }], hellos: 0 }),
     invoke: { id: 'child', src: 'child', input: ({ self }) => ({ parent: self }) },
     on: {
       greet: { actions: sendTo('child', { type: 'hello' }) },
-      remind: { actions: sendTo(({ context }) => context.myself, { type: 'hi' }) },
+      remind: { actions: sendTo(({ context }) => context.known[0]!.myself, { type: 'hi' }) },
       hi: { actions: assign({ hellos: ({ context }) => context.hellos + 1 }) },
     },
   })
@@ -298,6 +306,50 @@ export function spawnAndStopAtOnce(): Scenario {
     script: [send('go'), settle, send('pass'), settle],
     ends: { value: 'spawning' },
     performed,
+  }
+}
+
+/** Logic of one's own making keeps what it likes in its snapshot, and knows who it is. */
+export function customLogicChild(): Scenario {
+  type Tally = Snapshot<string> & { total: number; name: string }
+  const tally: ActorLogic<Tally, { type: 'add'; by: number } | { type: 'end' }> = {
+    getInitialSnapshot: ({ id, self, sessionId }) => ({
+      status: 'active',
+      output: undefined,
+      error: undefined,
+      total: 0,
+      name: `${id}, ${sessionId === self.sessionId}`,
+    }),
+    transition(snapshot, event) {
+      if (event.type === 'add') return { ...snapshot, total: snapshot.total + event.by }
+      if (event.type !== 'end') return snapshot
+      const output = `${snapshot.name}, ${snapshot.total}`
+      return { ...snapshot, status: 'done', output, error: undefined }
+    },
+    getPersistedSnapshot: snapshot => snapshot,
+  }
+  const machine = setup({
+    types: {} as {
+      context: { output: string }
+      events: { type: 'add'; by: number } | { type: 'end' }
+    },
+    actors: { tally },
+  }).createMachine({
+    context: { output: '' },
+    invoke: {
+      id: 'tally',
+      src: 'tally',
+      onDone: { actions: assign({ output: ({ event }) => String(event.output) }) },
+    },
+    on: {
+      add: { actions: sendTo('tally', ({ event }) => event) },
+      end: { actions: sendTo('tally', { type: 'end' }) },
+    },
+  })
+  return {
+    machine,
+    script: [send('add', { by: 2 }), send('add', { by: 3 }), send('end')],
+    ends: { context: { output: 'tally, true, 5' } },
   }
 }
 

@@ -1,0 +1,71 @@
+import { childIdOf, mostDepth, type ChildSpec, type ParentLink } from './child-workflow.ts'
+import type { Outbox } from './outbox.ts'
+import type { ActivityChild, ActivityRecord, Address, PersistedSnapshot } from './record.ts'
+
+type Invocation = Pick<ActivityRecord, 'incarnation' | 'path'>
+
+interface Child {
+  readonly address: Address
+  readonly parent: ParentLink
+}
+
+/** The parent and the children of an instance, as far as it has to tell them something. */
+export class Family {
+  /** Of the instance. */
+  readonly address: Address
+  readonly #parent: ParentLink | undefined
+  readonly #outbox: Outbox
+
+  constructor(address: Address, parent: ParentLink | undefined, outbox: Outbox) {
+    this.address = address
+    this.#parent = parent
+    this.#outbox = outbox
+  }
+
+  /** Whether it does not stand too deep to have children. */
+  get mayGrow(): boolean {
+    return this.#depth < mostDepth
+  }
+
+  /** Starts a child that does the work of an activity. The record only waits for the outcome, so it keeps no input. */
+  start(activity: ActivityRecord, spec: ChildSpec): ActivityRecord {
+    const { address, parent } = this.child(spec.workflow, activity)
+    this.#outbox.post(address, { type: 'start', input: activity.input, parent })
+    return { ...activity, input: undefined, child: { address, isDetached: spec.isDetached } }
+  }
+
+  /** The child is no longer wanted. */
+  stop({ address, isDetached }: ActivityChild): void {
+    if (!this.#outbox.withdrawStart(address) && !isDetached) this.cancel(address)
+  }
+
+  /** Ends a child that may have started. */
+  cancel(child: Address): void {
+    const { workflow, id } = this.address
+    this.#outbox.post(child, { type: 'cancel', reason: `its parent ${workflow}/${id} no longer wants it` })
+  }
+
+  /** Where the child of an invocation lives, or that child of a bulk, and what it knows of its parent. */
+  child(workflow: string, { path, incarnation }: Invocation, index?: number): Child {
+    const address = { workflow, id: childIdOf(this.address, incarnation, index) }
+    const parent = { address: this.address, path, incarnation, depth: this.#depth + 1 }
+    return { address, parent: index === undefined ? parent : { ...parent, index } }
+  }
+
+  /** Tells the parent how this instance has ended. One that cancelled it wants to hear nothing more. */
+  settle({ status, output, error }: Pick<PersistedSnapshot, 'status' | 'output' | 'error'>): void {
+    if (this.#parent === undefined) return
+    const { address, path, incarnation, index } = this.#parent
+    const which = { path, incarnation, ...(index !== undefined && { index }) }
+    if (status === 'done') {
+      this.#outbox.post(address, { type: 'settle', ...which, outcome: { status, output } })
+    } else if (status === 'error') {
+      this.#outbox.post(address, { type: 'settle', ...which, outcome: { status, error } })
+    }
+  }
+
+  /** How many parents stand above this instance. */
+  get #depth(): number {
+    return this.#parent?.depth ?? 0
+  }
+}

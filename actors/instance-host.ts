@@ -1,0 +1,40 @@
+import type { Draft } from './draft.ts'
+import type { Effect } from './effect.ts'
+import type { Delivery, Rejection } from './envelope.ts'
+import type { RecordSummary } from './ports.ts'
+import type { InstanceRecord, PersistedSnapshot } from './record.ts'
+
+/** What became of a delivery. `duplicate`: it had been applied before, so it was not applied again. */
+export type Verdict =
+  | {
+      readonly type: 'accepted' | 'ignored' | 'duplicate'
+      readonly revision: number
+      readonly snapshot: PersistedSnapshot
+    }
+  | { readonly type: 'rejected'; readonly code: Rejection; readonly message: string }
+
+/** What an instance asks of the node that runs it. No call may wait; `load` and `commit` answer later. */
+export interface InstanceHost<D extends Delivery> {
+  /** Answered by {@link Instance.loaded} or {@link Instance.loadFailed}. */
+  load(): void
+  /** Answered by {@link Instance.committed}, {@link Instance.conflicted} or {@link Instance.refused}. */
+  commit(record: InstanceRecord, summary: RecordSummary, expected: number): void
+  /** The record that asked for these effects is stored: they may happen now. */
+  perform(effects: readonly Effect[], draft: Draft): void
+  /** The outcome of the delivery is stored: it may be acknowledged, its sender answered. */
+  settle(delivery: D, verdict: Verdict): void
+  /** Calls {@link Instance.wake} at that moment. Replaces the moment asked for before; undefined clears it. */
+  wakeAt(dueAt: number | undefined): void
+  /** Calls {@link Instance.flush} after that time, in milliseconds, unless it is going to anyway. */
+  flushAfter(delayMs: number): void
+  /** Stops whatever activities still run for it: they will be asked for again. */
+  abandonActivities(): void
+  /** A unique id for a commit. */
+  nextCommitId(): string
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** A turn is over and nothing waits. */
+  rested(): void
+  /** The instance is out of memory: forget it. Deliveries never settled will come again. */
+  ended(error?: Error): void
+}

@@ -1,0 +1,86 @@
+import type { ActivityReport } from './activity.ts'
+import type { Delivery } from './envelope.ts'
+import type { InstanceHost, Verdict } from './instance-host.ts'
+import { plainError } from './plain-error.ts'
+import type { ActorPath, EventObject, PersistedSnapshot } from './record.ts'
+
+/** Something that waits for its turn. */
+export type Waiting<D> =
+  /** `isReplaced`: it stands for one that could not be stored. */
+  | { readonly type: 'delivery'; readonly delivery: D; readonly isReplaced: boolean }
+  | { readonly type: 'report'; readonly report: ActivityReport; readonly isReplaced: boolean }
+  | { readonly type: 'self'; readonly path: ActorPath; readonly event: EventObject }
+  | { readonly type: 'wake' }
+
+/** What a turn decided about a delivery, before the commit that makes it true. */
+export type Decision =
+  | { readonly type: 'accepted' | 'ignored' | 'duplicate' }
+  | Extract<Verdict, { readonly type: 'rejected' }>
+
+const unwanted: PersistedSnapshot = Object.freeze({ status: 'active' })
+
+/** What an instance has taken since its last commit, and what was decided about it. */
+export class Turn<D extends Delivery> {
+  readonly taken: Waiting<D>[] = []
+  readonly #decisions: (readonly [D, Decision])[] = []
+  #applied = 0
+  #event: EventObject | undefined
+
+  /** How much of it has changed anything. */
+  get applied(): number {
+    return this.#applied
+  }
+
+  /** The last event that did. */
+  get event(): EventObject | undefined {
+    return this.#event
+  }
+
+  add(item: Waiting<D>, decision: Decision): void {
+    this.taken.push(item)
+    if (item.type === 'delivery') this.#decisions.push([item.delivery, decision])
+    if (decision.type !== 'accepted') return
+    this.#applied++
+    if (item.type !== 'delivery') return
+    const { envelope } = item.delivery
+    if (envelope.type === 'send') this.#event = envelope.event
+  }
+
+  /**
+   * Tells every sender what became of its envelope.
+   *
+   * @param snapshot is asked for when a sender waits for it
+   */
+  settle(host: InstanceHost<D>, revision: number, snapshot: () => PersistedSnapshot): void {
+    if (this.#decisions.length === 0) return
+    const isAnswerWanted = this.#decisions.some(([delivery]) => delivery.replyTo !== undefined)
+    const shown = isAnswerWanted ? snapshot() : unwanted
+    for (const [delivery, decision] of this.#decisions) {
+      const { type } = decision
+      host.settle(delivery, type === 'rejected' ? decision : { type, revision, snapshot: shown })
+    }
+  }
+}
+
+/**
+ * What is taken instead of something that cannot be kept, when an activity or a child has told it: that has failed, with
+ * an error that can be kept. Undefined when there is nothing to be taken instead.
+ */
+export function replacing<D extends Delivery>(item: Waiting<D>, refusal: Error): Waiting<D> | undefined {
+  if (item.type === 'report' && !item.isReplaced) {
+    return { type: 'report', report: failureInsteadOf(item.report, refusal), isReplaced: true }
+  }
+  if (item.type !== 'delivery' || item.isReplaced || item.delivery.envelope.type !== 'settle') return undefined
+  const outcome = { status: 'error', error: refusal } as const
+  const envelope = { ...item.delivery.envelope, outcome }
+  return { type: 'delivery', delivery: { ...item.delivery, envelope }, isReplaced: true }
+}
+
+function failureInsteadOf(report: ActivityReport, refusal: Error): ActivityReport {
+  const { path, incarnation } = report
+  if (report.type !== 'settled') {
+    return { type: 'settled', path, incarnation, outcome: { status: 'error', error: refusal } }
+  }
+  const error = report.outcome.status === 'error' ? plainError(report.outcome.error) : refusal
+  return { ...report, outcome: { status: 'error', error } }
+}

@@ -1,0 +1,40 @@
+import { systemClock } from '../../src/clock.ts'
+import { ManualClock } from '../../src/memory/clock.ts'
+import { MemoryHeartbeats } from '../../src/memory/heartbeats.ts'
+import { MemoryNamespace } from '../../src/memory/namespace.ts'
+import { readEntry } from '../../src/nats/entry.ts'
+import { NatsHeartbeats } from '../../src/nats/heartbeats.ts'
+import { isAtLeast } from '../../src/nats/server-version.ts'
+import { pause } from '../../src/nats/wait.ts'
+import { serverVersion } from '../support/nats.ts'
+import { natsFixture, testConnection } from './fixtures.ts'
+import { describeHeartbeats } from './heartbeats.ts'
+import { until } from './until.ts'
+
+describeHeartbeats('memory', async () => {
+  const clock = new ManualClock()
+  const namespace = new MemoryNamespace({ clock })
+  return {
+    ttlMs: namespace.leaseTtlMs,
+    heartbeatsOf: async node => new MemoryHeartbeats(namespace, node),
+    forgotten: async () => clock.advance(namespace.leaseTtlMs),
+    pass: async durationMs => clock.advance(durationMs),
+    knowsAges: true,
+  }
+})
+
+describeHeartbeats('NATS', async () => {
+  const { connection, namespace } = await natsFixture({ leaseTtlMs: 1_000 })
+  return {
+    ttlMs: namespace.leaseTtlMs,
+    heartbeatsOf: async name =>
+      new NatsHeartbeats(await testConnection(), namespace, { name, incarnation: '1' }),
+    forgotten: node =>
+      until(async () => {
+        const { heartbeat, leaseStream } = namespace.subjects
+        return (await readEntry(connection, leaseStream, heartbeat(node))) === undefined
+      }),
+    pass: durationMs => pause(systemClock, durationMs),
+    knowsAges: isAtLeast(serverVersion(), [2, 10, 0]),
+  }
+})
