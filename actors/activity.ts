@@ -15,12 +15,13 @@ export interface ActivityContext<TInput = unknown> {
 }
 
 /** Something an activity of the instance tells it. Dropped when the invocation it names is no longer current. */
-export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } & (
+export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } &
   /** `index`: only that child of a bulk. */
-  | { readonly type: 'settled'; readonly index?: number | undefined; readonly outcome: LeafOutcome }
-  | { readonly type: 'event'; readonly event: EventObject }
-  | { readonly type: 'moved'; readonly context: unknown }
-)
+  (
+    | { readonly type: 'settled'; readonly index?: number | undefined; readonly outcome: LeafOutcome }
+    | { readonly type: 'event'; readonly event: EventObject }
+    | { readonly type: 'moved'; readonly context: unknown }
+  )
 
 /** Structured logging with the ids of the instance and the activity already bound. */
 export interface ActivityLog {

@@ -15,15 +15,16 @@ export interface Known {
 /** Why a delivery is not applied to the instance; undefined when it must be. */
 export function objectionTo({ envelope, seq }: Delivery, known: Known): Decision | undefined {
   const { draft, finished, start } = known
-  const isKnown =
-    draft?.knows(envelope, seq) ?? (finished !== undefined && isRepetition(finished, envelope, seq))
-  if (isKnown) return { type: 'duplicate' }
   const name = `${envelope.target.workflow}/${envelope.target.id}`
   if (envelope.type === 'start') {
     if (start === undefined) return undefined
+    // However far the cursor is: a refused start that comes again is refused again, until it is kept as a dead letter.
     if (isSameStart(start, envelope)) return { type: 'duplicate' }
     return rejected('INSTANCE_EXISTS', `${name} was started before, with another input or by another`)
   }
+  const isKnown =
+    draft?.knows(envelope, seq) ?? (finished !== undefined && isRepetition(finished, envelope, seq))
+  if (isKnown) return { type: 'duplicate' }
   if (start === undefined) return rejected('INSTANCE_NOT_FOUND', `${name} does not exist: start it first`)
   if (draft?.status === 'running') return undefined
   return rejected('INSTANCE_FINISHED', `${name} has finished and takes no more events`)

@@ -23,7 +23,8 @@ const chunkBytes = 32 * 1024
 
 /** What the children of a bulk are given, by their index. An array is one. */
 export type BulkItems<TItem> =
-  readonly TItem[] | { readonly length: number; readonly at: (index: number) => TItem }
+  | readonly TItem[]
+  | { readonly length: number; readonly at: (index: number) => TItem }
 
 /** What `bulk()` attaches to the logic it makes. */
 export interface BulkSpec {
@@ -220,10 +221,14 @@ export function countItems(items: BulkItems<unknown>): number {
 
 /** The error that a bulk ends with when the first failure ends it. */
 export function firstFailure(child: string, index: number, error: unknown): RuntimeError {
-  return new RuntimeError('WORKFLOW_FAILED', `child ${index} of the bulk, ${child}, failed: ${messageOf(error)}`, {
-    cause: error,
-    fields: { child, index },
-  })
+  return new RuntimeError(
+    'WORKFLOW_FAILED',
+    `child ${index} of the bulk, ${child}, failed: ${messageOf(error)}`,
+    {
+      cause: error,
+      fields: { child, index },
+    },
+  )
 }
 
 /** Names the results of one bulk among all: `workflow/id/incarnation`. */

@@ -66,7 +66,10 @@ export class Bulks {
     const { incarnation } = activity
     if (outcome.status === 'error' && spec?.isFailFast === true) {
       const { address } = this.#family.child(bulk.workflow, activity, index)
-      return { status: 'error', error: firstFailure(`${address.workflow}/${address.id}`, index, outcome.error) }
+      return {
+        status: 'error',
+        error: firstFailure(`${address.workflow}/${address.id}`, index, outcome.error),
+      }
     }
     this.#startNext(open)
     const chunk = bulk.takeChunk()
@@ -83,7 +86,8 @@ export class Bulks {
     const unstarted = this.#outbox.withdrawItems(path)
     const { activity, bulk } = open
     for (const index of bulk.running) {
-      if (!unstarted.has(index)) this.#family.cancel(this.#family.child(bulk.workflow, activity, index).address)
+      if (!unstarted.has(index))
+        this.#family.cancel(this.#family.child(bulk.workflow, activity, index).address)
     }
     return true
   }

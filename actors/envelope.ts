@@ -59,9 +59,6 @@ export interface CancelMessage {
   readonly reason: string
 }
 
-/** What an envelope says. */
-export type Message = StartMessage | SendMessage | SettleMessage | CancelMessage
-
 export type StartEnvelope = EnvelopeBase & StartMessage
 export type SendEnvelope = EnvelopeBase & SendMessage
 export type SettleEnvelope = EnvelopeBase & SettleMessage

@@ -86,6 +86,8 @@ export class Instance<D extends Delivery> {
 
   /** An outbox entry has reached its destination. */
   delivered(effectId: string): void {
+    // What an action sends to its own instance is not taken any more: the next owner must run it again.
+    if (this.#finishing) return
     this.#draft?.markDelivered(effectId)
     if (this.#state === 'idle') this.#next()
   }
@@ -223,7 +225,7 @@ export class Instance<D extends Delivery> {
 
   /** Begins the next turn if anything waits. */
   #next(): void {
-    if (this.#waiting.length === 0) {
+    if (this.#waiting.length === 0 || (this.#finishing && this.#isFull)) {
       this.#singly = false
       if (this.#finishing) this.#end()
       else this.#rest()
@@ -250,7 +252,7 @@ export class Instance<D extends Delivery> {
 
   #mustCommit(): boolean {
     const { persistence } = this.#workflow
-    if (!persistence.mayHold || this.#singly || this.#isFull) return true
+    if (!persistence.mayHold || this.#singly || this.#isFull || this.#finishing) return true
     const { applied, event } = this.#turn
     const draft = this.#draft!
     return persistence.mustCommit({

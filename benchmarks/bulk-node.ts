@@ -1,7 +1,14 @@
 /** A node in a process of its own, for bulk.ts: runs a bulk of squares, and can be killed. */
 import { assign, setup } from 'xstate'
 
-import { activity, bulk, createNode, defineWorkflow, type BulkOutcome, type NodeOptions } from '../src/index.ts'
+import {
+  activity,
+  bulk,
+  createNode,
+  defineWorkflow,
+  type BulkOutcome,
+  type NodeOptions,
+} from '../src/index.ts'
 
 /** What the node is told when it is started. */
 export interface BulkNodeOptions {

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { connect, startServer, type Client, type InstanceHandle } from '../src/index.ts'
+import { randomFrom } from '../test/support/random.ts'
 import type { BulkNodeNews, BulkNodeOptions, Squares } from './bulk-node.ts'
 
 const help = `Runs a bulk of many children while its node is killed again and again, and checks every result.
@@ -101,17 +102,6 @@ class MortalNode implements AsyncDisposable {
   }
 }
 
-/** Mulberry32: small, seeded, good enough to choose moments. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 async function run(servers: string, settings: Settings): Promise<Figures> {
   const { activity, children, concurrency, kills, seed } = settings
   const random = randomFrom(seed)
@@ -163,7 +153,11 @@ async function check(client: Client, handle: InstanceHandle<Squares>, children: 
   const { context } = (await handle.get({ signal: interrupted }))!
   const failures = Math.floor(children / failEvery)
   const { outcome } = context
-  if (outcome?.total !== children || outcome.failed !== failures || outcome.succeeded !== children - failures) {
+  if (
+    outcome?.total !== children ||
+    outcome.failed !== failures ||
+    outcome.succeeded !== children - failures
+  ) {
     throw new Error(`the bulk answered ${JSON.stringify(outcome)}, with ${failures} of ${children} to fail`)
   }
   const seen = new Uint8Array(children)

@@ -54,21 +54,26 @@ interface Figures {
 const restartTtlMs = 60_000
 const answerTimeout = '120s'
 
-/** A node that was started, and what it has told last. */
+/** A node that was started, and does what it is told. */
 class NodeProcess {
   readonly name: string
   readonly #child: ChildProcess
+  readonly #ended = new AbortController()
 
   constructor(options: Omit<NodeOptions, 'workflows'> & { readonly name: string }) {
     this.name = options.name
     const script = join(import.meta.dirname, 'rebalance-node.ts')
     this.#child = fork(script, [JSON.stringify(options)], { execArgv: ['--import', 'tsx'] })
     running.add(this.#child)
-    this.#child.once('exit', () => running.delete(this.#child))
+    this.#child.once('exit', () => {
+      running.delete(this.#child)
+      this.#ended.abort()
+    })
   }
 
   async told(wanted: News): Promise<void> {
-    const [news] = (await once(this.#child, 'message', { signal: interrupted })) as [News]
+    const signal = AbortSignal.any([interrupted, this.#ended.signal])
+    const [news] = (await once(this.#child, 'message', { signal })) as [News]
     if (news !== wanted) throw new Error(`node ${this.name} is '${news}' instead of '${wanted}'`)
   }
 
@@ -101,6 +106,7 @@ const interrupted = interruption.signal
 setMaxListeners(0, interrupted)
 
 interface ClusterOptions extends Omit<NodeOptions, 'workflows' | 'name'> {
+  readonly namespace: string
   readonly partitions: number
 }
 
@@ -128,7 +134,7 @@ class Cluster implements AsyncDisposable {
     const first = new NodeProcess({ ...options, name: 'first' })
     await first.told('up')
     await first.join(options.partitions)
-    const client = await connect(options)
+    const client = await connect({ servers: options.servers, namespace: options.namespace })
     const handles = await Promise.all(
       Array.from({ length: options.partitions }, (_, partition) => startIn(client, partition, options)),
     )
@@ -248,7 +254,8 @@ function pause(ms: number): Promise<void> {
 
 function figuresOf(values: readonly number[]): Figures {
   const sorted = values.toSorted((a, b) => a - b)
-  const at = (share: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!)
+  const at = (share: number) =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!)
   return { count: values.length, p50: at(0.5), p99: at(0.99), max: at(1) }
 }
 
@@ -299,8 +306,19 @@ function readSettings(): (Settings & { readonly json: boolean }) | undefined {
     },
   })
   if (values.help) return undefined
-  const [partitions, rate, rounds, ttl] = [values.partitions, values.rate, values.rounds, values.ttl].map(Number)
-  return { json: values.json, partitions: partitions!, rate: rate!, rounds: rounds!, ttl: ttl! }
+  const whole = (name: 'partitions' | 'rate' | 'rounds' | 'ttl') => {
+    const value = Number(values[name])
+    if (Number.isSafeInteger(value) && value > 0) return value
+    process.stderr.write(`--${name} must be a whole number above 0; got '${values[name]}'\n`)
+    process.exit(2)
+  }
+  return {
+    json: values.json,
+    partitions: whole('partitions'),
+    rate: whole('rate'),
+    rounds: whole('rounds'),
+    ttl: whole('ttl'),
+  }
 }
 
 const settings = readSettings()
@@ -318,7 +336,9 @@ try {
   if (settings.json) {
     process.stdout.write(`${JSON.stringify({ environment, figures })}\n`)
   } else {
-    process.stdout.write(`${JSON.stringify(environment)}\n${''.padEnd(74)}   count     p50     p99     max (ms)\n`)
+    process.stdout.write(
+      `${JSON.stringify(environment)}\n${''.padEnd(74)}   count     p50     p99     max (ms)\n`,
+    )
     for (const [name, { count, p50, p99, max }] of Object.entries(figures)) {
       const columns = [count, p50, p99, max].map(value => String(value).padStart(7)).join(' ')
       process.stdout.write(`${name.padEnd(74)} ${columns}\n`)

@@ -201,7 +201,11 @@ export class Hosting implements InstanceHost<Received> {
   }
 
   /** Sends a message to another instance, after those before it have arrived there. */
-  #send({ effectId, target }: Posting, message: () => PostedMessage, giveUp?: (error: unknown) => void): void {
+  #send(
+    { effectId, target }: Posting,
+    message: () => PostedMessage,
+    giveUp?: (error: unknown) => void,
+  ): void {
     const { inbox, clock } = this.#context
     const key = formatAddress(target)
     const publish = () =>

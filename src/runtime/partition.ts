@@ -10,7 +10,7 @@
  * - the lease is lost: everything is forgotten, nothing acknowledged.
  */
 import type { Outcome, Refusal } from '../../actors/envelope.ts'
-import { RuntimeError, type ErrorCode } from '../../actors/errors.ts'
+import { isRuntimeError, RuntimeError, type ErrorCode } from '../../actors/errors.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
 import type { InboxListener, InboxMessage, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/record.ts'
@@ -233,11 +233,9 @@ export class Partition implements InboxListener {
     if (this.#context.isTrusted()) {
       this.#context.log.error({ err: error, instance: key }, 'an instance cannot go on')
     }
-    for (const owner of this.#underway.values()) {
-      if (owner !== key) continue
-      this.#context.failed(error)
-      return
-    }
+    // What it has not settled comes again, and what it owes is found again, once the partition is opened anew.
+    const hasUnsettled = [...this.#underway.values()].includes(key)
+    if (hasUnsettled || isRuntimeError(error, 'REVISION_CONFLICT')) this.#context.failed(error)
   }
 
   #nextEnd(signal: AbortSignal): Promise<void> {

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 import { fromPromise } from 'xstate'
 import type { PromiseActorLogic } from 'xstate'
 
@@ -46,7 +48,11 @@ export function bulk<TWorkflow extends Workflow, TInput = unknown>(
   options: BulkOptions<TInput, InputOf<TWorkflow>>,
 ): PromiseActorLogic<BulkOutcome<OutputOf<TWorkflow>>, TInput> {
   const { concurrency = 100, failFast = false, items } = options
-  check('concurrency', isWhole(concurrency, 1, mostConcurrency), `a whole number from 1 to ${mostConcurrency}`)
+  check(
+    'concurrency',
+    isWhole(concurrency, 1, mostConcurrency),
+    `a whole number from 1 to ${mostConcurrency}`,
+  )
   check('items', typeof items === 'function', 'a function that answers an array, or { length, at(index) }')
   const spec: BulkSpec = Object.freeze({
     workflow: workflow.name,
@@ -71,6 +77,8 @@ async function runAllLive<TWorkflow extends Workflow>(
   const total = countItems(items)
   const ending = new AbortController()
   const over = AbortSignal.any([signal, ending.signal])
+  // One for each child that runs.
+  setMaxListeners(0, over)
   let started = 0
   let failed = 0
   const runNext = async () => {
@@ -93,7 +101,8 @@ async function runAllLive<TWorkflow extends Workflow>(
 }
 
 function check(field: string, isValid: boolean, allowed: string): void {
-  if (!isValid) throw new RuntimeError('OPTIONS_INVALID', `bulk: ${field} must be ${allowed}`, { fields: { field } })
+  if (!isValid)
+    throw new RuntimeError('OPTIONS_INVALID', `bulk: ${field} must be ${allowed}`, { fields: { field } })
 }
 
 function isWhole(value: number, least: number, most: number): boolean {

@@ -131,7 +131,11 @@ function inShort(effects: readonly Effect[]): string[] {
         return `keep ${effect.name}: ${effect.results.map(({ index }) => index).join(' ')}`
       case 'startActivity':
         return `begin ${effect.activity.path}`
-      default:
+      case 'action':
+      case 'deliver':
+      case 'emit':
+      case 'log':
+      case 'stopActivity':
         return effect.type
     }
   })

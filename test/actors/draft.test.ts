@@ -12,7 +12,7 @@ import {
 
 import { Draft } from '../../actors/draft.ts'
 import { prepareWorkflow, type PreparedWorkflow } from '../../actors/machine.ts'
-import type { EventObject, InstanceRecord } from '../../actors/record.ts'
+import type { ActivityRecord, EventObject, InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
 
 const target = { workflow: 'draft', id: 'd-1' }
@@ -81,17 +81,36 @@ describe('a draft', () => {
   })
 
   it('drops what an activity tells whose actor its machine has lost', () => {
-    // XState files both under the same key: the first is lost.
+    // XState files both under the same key: one is lost.
     const machine = setup({ actors: { call: fromCallback(() => {}) } }).createMachine({
       entry: [spawnChild('call'), spawnChild('call')],
     })
     const draft = start(prepare(machine))
-    const [lost] = draft.record(0).activities
-    const { path, incarnation } = lost!
+    const { path, incarnation } = draft
+      .record(0)
+      .activities.find(({ path: at }) => draft.logicOf(at) === undefined)!
 
     expect(draft.report({ type: 'event', path, incarnation, event: { type: 'HELLO' } }, 0)).toBe('ignored')
     draft.report({ type: 'moved', path, incarnation, context: 1 }, 0)
     draft.report({ type: 'settled', path, incarnation, outcome: { status: 'done', output: 1 } }, 0)
+
+    expect(draft.status).toBe('running')
+    expect(draft.record(0).activities).toHaveLength(1)
+  })
+
+  it('gives the system id of an activity that has ended to the next', () => {
+    const machine = setup({
+      types: {} as { events: EventObject },
+      actors: { call: fromPromise(async () => {}) },
+    }).createMachine({
+      on: { CALL: { actions: spawnChild('call', { id: 'call', systemId: 'the call' }) }, '*': {} },
+    })
+    const draft = start(prepare(machine))
+    send(draft, { type: 'CALL' })
+    const [{ path, incarnation }] = draft.record(0).activities as [ActivityRecord]
+
+    draft.report({ type: 'settled', path, incarnation, outcome: { status: 'done', output: undefined } }, 0)
+    send(draft, { type: 'CALL' }, 3)
 
     expect(draft.status).toBe('running')
     expect(draft.record(0).activities).toHaveLength(1)

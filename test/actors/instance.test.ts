@@ -555,6 +555,58 @@ describe('an instance', () => {
     expect(working.endings).toEqual([])
   })
 
+  it('leaves at once when it is to finish and nothing goes on, whatever its activities do', () => {
+    const [idle, working] = [running(), running()]
+    working.deliver(send('WORK'))
+    working.store()
+
+    idle.instance.finish()
+    working.instance.finish()
+
+    expect([idle.endings, working.endings]).toEqual([[undefined], [undefined]])
+  })
+
+  it('stores the turn under way when it is to finish, and leaves the envelopes that wait to the next owner', () => {
+    const bench = running()
+    bench.deliver(send('ADD', 'under way'))
+    bench.deliver(send('ADD', 'waiting'))
+
+    bench.instance.finish()
+    bench.deliver(send('ADD', 'too late'))
+    bench.store()
+
+    expect(bench.commits.map(({ record }) => countOf(record))).toEqual([0, 1])
+    expect(bench.verdicts.map(([id]) => id)).toEqual(['start', 'under way'])
+    expect(bench.endings).toEqual([undefined])
+  })
+
+  it('stores what its activities have told before it was to finish, and nothing after', () => {
+    const bench = running()
+    bench.deliver(send('WORK'))
+    const { incarnation } = bench.store().activities[0]!
+    bench.deliver(send('ADD'))
+    const done = { status: 'done', output: 1 } as const
+    bench.instance.report({ type: 'settled', path: 'work', incarnation, outcome: done })
+
+    bench.instance.finish()
+    bench.store()
+    const finished = bench.store()
+
+    expect(finished.status).toBe('done')
+    expect(bench.endings).toEqual([undefined])
+  })
+
+  it('leaves without its record when it is to finish while that is read', () => {
+    const bench = new Bench().begin()
+    bench.deliver(send('ADD'))
+
+    bench.instance.finish()
+    bench.instance.finish()
+    bench.instance.loaded(undefined)
+
+    expect([bench.endings, bench.verdicts, bench.commits]).toEqual([[undefined], [], []])
+  })
+
   it('refuses what waits when its record cannot be read, and writes nothing', () => {
     const bench = new Bench().begin()
     bench.deliver(send('ADD'))

@@ -195,6 +195,29 @@ describe('an instance stored', () => {
     expect(bench.settled).toEqual(['ADD', 'ADD'])
   })
 
+  it('every so often is stored at once when it is to finish, and settled', () => {
+    const bench = new Bench(everySoOften(250, 100))
+    bench.send('ADD')
+
+    bench.instance.finish()
+    bench.store()
+
+    expect([bench.counts, bench.settled]).toEqual([[1], ['ADD']])
+  })
+
+  it('at rest does not wait for rest when it is to finish', () => {
+    const bench = new Bench(atRest)
+    bench.send('WORK')
+    bench.instance.flush()
+    bench.done('first')
+
+    bench.instance.finish()
+    bench.store()
+    bench.store()
+
+    expect(bench.commits.map(({ snapshot }) => snapshot.value)).toEqual(['first', 'second'])
+  })
+
   it('every so many events is stored when there are as many', () => {
     const bench = new Bench(everySoOften(250, 3))
 

@@ -59,7 +59,7 @@ export class Servers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#running.map(server => server?.stop()))
+    await Promise.all(this.#running.map(async server => server?.stop()))
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }

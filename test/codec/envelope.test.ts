@@ -29,11 +29,31 @@ const foreignStart = {
   input: { lines: [1, 2] },
 }
 
+const parent = {
+  address: { workflow: 'shop', id: 's-1' },
+  path: 'orders',
+  incarnation: 4,
+  depth: 1,
+  index: 0,
+}
+
+const settleOfBulk = {
+  id: 'x-1',
+  type: 'settle',
+  target: { workflow: 'shop', id: 's-1' },
+  time: 1_770_091_506_789,
+  path: 'orders',
+  incarnation: 4,
+  index: 99_999,
+} as const
+
 describe('encodeEnvelope and decodeEnvelope', () => {
   it.each<[string, Envelope]>([
     ['a start', sampleStart()],
     ['an event', sampleSend()],
     ['a start without input', { ...sampleStart(), input: undefined }],
+    ['the start of a child of a bulk', { ...sampleStart(), parent }],
+    ['how a child of a bulk ended', { ...settleOfBulk, outcome: { status: 'done', output: 7 } }],
   ])('give back %s', (_, envelope) => {
     expect(decodeEnvelope(encodeEnvelope(envelope))).toStrictEqual(envelope)
   })
@@ -142,6 +162,8 @@ describe('decodeEnvelope', () => {
     ['event.type', { event: { type: '' } }],
     ['inputDigest', { type: 'start', inputDigest: '' }],
     ['inputDigest', { type: 'start', inputDigest: 7 }],
+    ['parent.index', { type: 'start', parent: { ...parent, index: -1 } }],
+    ['index', { ...settleOfBulk, outcome: { status: 'done' }, index: 1.5 }],
   ])('refuses a wrong %s: %o', (field, change) => {
     const content = { ...foreignSend, ...change }
 

@@ -50,6 +50,34 @@ describe('encodeRecord and decodeRecord', () => {
     )
   })
 
+  it('give back the progress of a bulk, and what it owes', () => {
+    const sample = sampleRecord()
+    const results = [
+      { index: 4, status: 'done', output: new Date(7) },
+      { index: 2, status: 'failed', error: new TypeError('no') },
+    ] as const
+    const bulk = {
+      workflow: 'square',
+      total: 100_000,
+      started: 7,
+      completed: 5,
+      failed: 1,
+      running: [5, 6],
+      results,
+      chunks: 3,
+    }
+    const record: InstanceRecord = {
+      ...sample,
+      activities: [{ ...sample.activities[0]!, bulk }],
+      outbox: [
+        { type: 'item', effectId: 'order/o-1:8', path: 'squares', index: 6 },
+        { type: 'chunk', effectId: 'order/o-1:9', name: 'bulk-3-2', results, sizeBytes: 40_000 },
+      ],
+    }
+
+    expect(decodeRecord(encodeRecord(record))).toStrictEqual(record)
+  })
+
   it('write an array of two, the format in front, for any msgpack library', () => {
     const [format, record] = readMsgpack(encodeRecord(sampleRecord())) as [number, ReadMap]
 

@@ -138,7 +138,9 @@ export class StepDriver implements Driver {
       case 'deliver':
         this.#leafOf(effect)?.deliver(effect.event)
         return
+      case 'chunk':
       case 'post':
+      case 'startItem':
         throw new Error('the conformance cases know no other instances')
       case 'emit':
         this.#emitted.push(effect.event)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { NatsBlobs } from '../../src/nats/blobs.ts'
 import type { NatsConnection } from '../../src/nats/connection.ts'
 import { isRegistered, registerWorkflow } from '../../src/nats/config.ts'
 import { NatsEventSink } from '../../src/nats/events.ts'
@@ -30,6 +31,9 @@ const clientPermissions: Permissions = {
   subscribe: { allow: ['_INBOX.>', 'hf.prod.snap.>'] },
 }
 
+/** What reading the results of bulks needs besides. */
+const resultPermissions = ['$JS.API.DIRECT.GET.KV_hf_prod_blobs.>']
+
 /** What listing, and watching many instances, needs besides. */
 const listPermissions = [
   '$JS.API.STREAM.INFO.KV_hf_prod_instances',
@@ -46,11 +50,13 @@ const nodePermissions: Permissions = {
       '$KV.hf_prod_instances.>',
       '$KV.hf_prod_leases.>',
       '$KV.hf_prod_config.>',
+      '$KV.hf_prod_blobs.>',
       '$JS.ACK.hf_prod_inbox.>',
       ...[
         'KV_hf_prod_config',
         'KV_hf_prod_instances',
         'KV_hf_prod_leases',
+        'KV_hf_prod_blobs',
         'hf_prod_inbox',
         'hf_prod_events',
         'hf_prod_dead',
@@ -124,6 +130,21 @@ describe('permissions', () => {
     expect(ids).toEqual(['o-1'])
   })
 
+  it('of a client who also reads the results of bulks suffice for that', async () => {
+    const { admin, limited } = await limitedTo({
+      ...clientPermissions,
+      publish: { allow: [...(clientPermissions.publish as { allow: string[] }).allow, ...resultPermissions] },
+    })
+    const namespace = await openNamespace(limited, 'prod')
+    const key = { owner: address, name: 'bulk-1-0' }
+    await new NatsBlobs(admin, namespace).put(key, Uint8Array.of(7))
+
+    expect([...(await new NatsBlobs(limited, namespace).get(key))!]).toEqual([7])
+    await expect(new NatsBlobs(limited, namespace).put(key, Uint8Array.of(8))).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    })
+  })
+
   it('of a node suffice for all it does once its namespace exists', async () => {
     const { admin, limited } = await limitedTo(nodePermissions)
     const namespace = await provision(limited, { namespace: 'prod' })
@@ -153,6 +174,7 @@ describe('permissions', () => {
     await second.count(1)
     await second.messages[0]!.deadLetter('EVENT_INVALID', 'because')
     await new NatsEventSink(limited, namespace).emit(address, 'e-1', { type: 'SHIPPED' })
+    await new NatsBlobs(limited, namespace).put({ owner: address, name: 'n' }, Uint8Array.of(1))
     await store.commit(sampleRecord(address), sampleSummary(), 0)
     const scanned: string[] = []
     const all = Array.from({ length: namespace.partitions }, (_, n) => n)

@@ -34,6 +34,12 @@ describe('provision', () => {
       max_msgs_per_subject: 1,
     })
     expect(await config(`KV_hf_${namespace}_config`)).toMatchObject({ ...bucket, max_msgs_per_subject: 1 })
+    expect(await config(`KV_hf_${namespace}_blobs`)).toMatchObject({
+      ...bucket,
+      ...(isAtLeast(serverVersion(), [2, 10, 0]) && { compression: 's2' }),
+      max_msgs_per_subject: 1,
+      subjects: [`$KV.hf_${namespace}_blobs.>`],
+    })
     expect(await config(`hf_${namespace}_inbox`)).toMatchObject({
       duplicate_window: 120e9,
       retention: 'workqueue',

@@ -91,6 +91,7 @@ describe('subjects', () => {
     expect(subjects.envelope(3, address)).toBe('hf.prod.in.3.order.o=2E1')
     expect(subjects.event(address)).toBe('hf.prod.events.order.o=2E1')
     expect(subjects.deadLetter('EVENT_INVALID')).toBe('hf.prod.dead.EVENT_INVALID')
+    expect(subjects.blob({ owner: address, name: 'bulk-7-0' })).toBe('$KV.hf_prod_blobs.order.o=2E1.bulk-7-0')
     expect(subjects.records({ workflow: 'order' })).toBe('$KV.hf_prod_instances.*.order.>')
   })
 

@@ -15,6 +15,7 @@ import {
   type Node,
   type NodeOptions,
 } from '../../src/index.ts'
+import { until } from '../contract/until.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 import { collect, startNode } from '../support/node.ts'
 import { forkScript, nextMessage } from '../support/processes.ts'
@@ -100,7 +101,7 @@ class Sender {
   /** Resolves when that many more have been sent to each. */
   async sends(more: number): Promise<void> {
     const wanted = this.#sent + more
-    await expect.poll(() => this.#sent, { timeout: 20_000 }).toBeGreaterThanOrEqual(wanted)
+    await until(() => this.#sent >= wanted)
   }
 
   /** Stops, and answers what the instances have seen once they have seen the last. */

@@ -3,6 +3,8 @@
  * options of the node as JSON.
  */
 import { createNode, type NodeOptions } from '../../src/index.ts'
+import { gatherer } from '../support/bulks.ts'
+import { child } from '../support/families.ts'
 import { echo, tally } from '../support/workflows.ts'
 
 const [servers = '', namespace = '', options = '{}'] = process.argv.slice(2)
@@ -11,7 +13,7 @@ await createNode({
   namespace,
   name: 'mortal',
   partitions: 4,
-  workflows: [tally, echo],
+  workflows: [tally, echo, gatherer, child],
   log: 'error',
   ...(JSON.parse(options) as Partial<NodeOptions>),
 })
