@@ -10,7 +10,14 @@ import { once, setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { connect, startServer, type Client, type InstanceHandle } from '../src/index.ts'
+import {
+  connect,
+  isRuntimeError,
+  startServer,
+  type Client,
+  type InstanceHandle,
+  type InstanceSnapshot,
+} from '../src/index.ts'
 import { randomFrom } from '../test/support/random.ts'
 import type { BulkNodeNews, BulkNodeOptions, Squares } from './bulk-node.ts'
 
@@ -140,12 +147,22 @@ async function run(servers: string, settings: Settings): Promise<Figures> {
 /** Waits until so many children are over, and answers how many are. */
 async function reach(handle: InstanceHandle<Squares>, wanted: number, total: number): Promise<number> {
   for (;;) {
-    const snapshot = await handle.get({ signal: interrupted })
+    const snapshot = await look(handle)
     const bulk = snapshot?.activities[0]?.bulk
     const completed = snapshot?.matches('done') === true ? total : (bulk?.completed ?? 0)
     progress(completed, total)
     if (completed >= wanted) return completed
     await pause(lookEveryMs)
+  }
+}
+
+/** The parent as last committed; undefined also when NATS was too busy to tell. */
+async function look(handle: InstanceHandle<Squares>): Promise<InstanceSnapshot<Squares> | undefined> {
+  try {
+    return await handle.get({ signal: interrupted })
+  } catch (error) {
+    if (isRuntimeError(error, 'STORE_UNAVAILABLE') && error.retryable) return undefined
+    throw error
   }
 }
 

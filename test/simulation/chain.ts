@@ -1,0 +1,51 @@
+import type { RecordSummary } from '../../actors/ports.ts'
+import type { Address, EventObject, InstanceRecord } from '../../actors/record.ts'
+import { decodeRecord } from '../../src/codec/record.ts'
+import type { MemoryRecord } from '../../src/memory/namespace.ts'
+import type { LedgerContext } from './ledger.ts'
+
+/** The records of an instance so far, the last one in full. */
+export interface Chain {
+  readonly address: Address
+  readonly record: InstanceRecord
+  readonly summary: RecordSummary
+  /** What it has gone through; empty for what is not a ledger. */
+  readonly log: readonly string[]
+  /** What the last record has added to it. */
+  readonly added: readonly string[]
+  readonly commits: Set<string>
+  /** Everything that a record has asked for: effects by their id, activities by path and incarnation. */
+  readonly asked: Set<string>
+}
+
+/** The chain with that record as its last, which takes over the sets of the chain before. */
+export function linked(chain: Chain | undefined, { address, data, summary }: MemoryRecord): Chain {
+  const record = decodeRecord(data)
+  const { log = [] } = record.snapshot.context as Partial<LedgerContext>
+  const { asked, commits } = chain ?? { asked: new Set(), commits: new Set() }
+  for (const { path, incarnation } of record.activities) asked.add(`${path}/${incarnation}`)
+  for (const { effectId } of record.outbox) asked.add(effectId)
+  return { address, record, summary: summary!, log, added: log.slice(chain?.log.length ?? 0), asked, commits }
+}
+
+export function isFinal(chain: Chain | undefined): boolean {
+  return chain !== undefined && chain.record.status !== 'running'
+}
+
+/** Whether the event has been applied. */
+export function isApplied(chain: Chain | undefined, event: EventObject): boolean {
+  const tag = String(event['tag'])
+  return chain?.log.includes(event.type === 'TOLD' ? `told ${tag}` : tag) === true
+}
+
+/** What shows that the next record was not made from the last one. */
+export function brokenBy(last: Chain, next: Chain): string | undefined {
+  if (last.commits.has(next.summary.commit)) return 'one commit is stored twice'
+  if (last.log.some((entry, index) => next.log[index] !== entry)) {
+    return `it was not stepped from the last record: ${last.log.join(', ')} became ${next.log.join(', ')}`
+  }
+  if (next.record.cursor < last.record.cursor) return 'its cursor goes back'
+  if (next.record.counter < last.record.counter) return 'its counter goes back'
+  if (isFinal(last) && (next.added.length > 0 || !isFinal(next))) return 'it had finished'
+  return undefined
+}

@@ -1,0 +1,306 @@
+/**
+ * Watches a run and says when something is as it must never be: at every write, every effect and every acknowledgement,
+ * and once everything has come to rest.
+ */
+import type { InboxMessage, Lease } from '../../actors/ports.ts'
+import type { Address } from '../../actors/record.ts'
+import type { MemoryRecord } from '../../src/memory/namespace.ts'
+import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
+import { brokenBy, isApplied, isFinal, linked, type Chain } from './chain.ts'
+import { checkLog } from './ledger-log.ts'
+import type { LedgerEvent, PersistenceName } from './ledger.ts'
+import type { SimProcess } from './process.ts'
+import type { SimServer } from './server.ts'
+import type { World } from './world.ts'
+
+export interface CheckerContext {
+  /** Whether wall clocks jump in this run. */
+  readonly clocksJump: boolean
+  /** How long one message takes on average. */
+  readonly latencyMs: number
+  readonly partitions: number
+  readonly persistence: PersistenceName
+  readonly world: World
+}
+
+/** What a process has done for an instance, as often as it may. */
+interface Repetitions {
+  readonly term: number
+  allowed: number
+  done: number
+}
+
+/** How long after the storm requests that were lost in it may still be waited for. */
+const aftermathMs = 3_000
+
+/** See `actors/persistence.ts`. */
+const mostHeldMs = 1_000
+
+export class Checker {
+  readonly #context: CheckerContext
+  readonly #world: World
+  /** By address. */
+  readonly #chains = new Map<string, Chain>()
+  readonly #leases = new Map<SimProcess, Map<number, Lease>>()
+  /** When each partition was opened last. */
+  readonly #openedAt = new Map<number, number>()
+  readonly #done = new Map<string, Repetitions>()
+  /** How often a process has met the write of another, by process and instance. */
+  readonly #conflicts = new Map<string, number>()
+  /** By envelope id, those that no instance can take, with the code they must be kept under. */
+  readonly #misfits = new Map<string, string>()
+  readonly #buried = new Map<string, string>()
+  /** The events that each instance was sent, in the order of each sender. */
+  readonly #sent = new Map<string, LedgerEvent[]>()
+  /** The same, by tag. */
+  readonly #events = new Map<string, LedgerEvent>()
+  readonly #started = new Set<string>()
+  /** How often the custom action of each event has run. */
+  readonly #actions = new Map<string, number>()
+  #calmSince = Number.POSITIVE_INFINITY
+
+  constructor(context: CheckerContext) {
+    this.#context = context
+    this.#world = context.world
+  }
+
+  /** The start of the instance is durable. */
+  started(id: string): void {
+    this.#started.add(id)
+  }
+
+  /** The event is being sent. */
+  sending(id: string, event: LedgerEvent): void {
+    this.#events.set(event.tag, event)
+    const sent = this.#sent.get(id)
+    if (sent === undefined) this.#sent.set(id, [event])
+    else sent.push(event)
+  }
+
+  /** This envelope must end among the dead letters. */
+  misfit(envelopeId: string, code: string): void {
+    this.#misfits.set(envelopeId, code)
+  }
+
+  /** A sender was told what became of its event. */
+  answered(id: string, event: LedgerEvent, type: string): void {
+    const chain = this.#chains.get(`ledger/${id}`)
+    const isTrue =
+      type === 'accepted' ? isApplied(chain, { ...event }) : type === 'rejected' && isFinal(chain)
+    if (!isTrue) this.#world.violated(`${event.tag} to ${id} was answered '${type}', which no record says`)
+  }
+
+  /** From here on nothing goes wrong by itself. */
+  calm(): void {
+    this.#calmSince = this.#world.now
+  }
+
+  leased(process: SimProcess, lease: Lease): void {
+    const leases = this.#leases.get(process) ?? new Map<number, Lease>()
+    this.#leases.set(process, leases)
+    leases.set(lease.partition, lease)
+  }
+
+  opened(partition: number): void {
+    this.#openedAt.set(partition, this.#world.now)
+  }
+
+  /** A node is about to write: it must trust its lease. */
+  committing(process: SimProcess, address: Address): void {
+    const lease = this.#leaseOf(process, address)
+    if (lease !== undefined && process.clock.monotonic() < lease.trustedUntil) return
+    this.#world.violated(`${process.name} writes ${formatAddress(address)} without a lease that it can trust`)
+  }
+
+  /** A write was refused. */
+  conflicted(process: SimProcess, address: Address, commit: string): void {
+    // Its own write, sent again because the answer was lost, is no reason to do anything again.
+    if (this.#chains.get(formatAddress(address))?.summary.commit === commit) return
+    const key = `${process.name} ${formatAddress(address)}`
+    this.#conflicts.set(key, (this.#conflicts.get(key) ?? 0) + 1)
+  }
+
+  /** A record was stored. */
+  committed(process: SimProcess, stored: MemoryRecord): void {
+    const key = formatAddress(stored.address)
+    const last = this.#chains.get(key)
+    const next = linked(last, stored)
+    const wrong = last && (brokenBy(last, next) ?? this.#wrongTimer(last, next, stored.partition))
+    if (wrong !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrong}`)
+    next.commits.add(next.summary.commit)
+    this.#chains.set(key, next)
+    const { owes, dueAt, state } = next.summary
+    this.#world.note(
+      `  stored ${key} ${state} owes ${owes}, due ${dueAt ?? 'never'}: ${next.added.join(', ')}`,
+    )
+  }
+
+  /** A node is about to emit an event: the record that asks for it must be stored. */
+  emitting(process: SimProcess, address: Address, effectId: string): void {
+    const key = formatAddress(address)
+    if (this.#chains.get(key)?.asked.has(effectId) === true) return
+    this.#world.violated(`${process.name} emits ${effectId}, which no record of ${key} asks for`)
+  }
+
+  /** An attempt of an activity begins: the record that asks for it must be stored, and it must not run already. */
+  ran(process: SimProcess, idempotencyKey: string): void {
+    // There activities begin before a record lists them, and do so again, under other keys, after a crash.
+    if (this.#context.persistence === 'rest') return
+    const [workflow = '', id = '', ...invocation] = idempotencyKey.split('/')
+    const address = { workflow, id }
+    const isAsked = this.#chains.get(formatAddress(address))?.asked.has(invocation.join('/')) === true
+    if (!isAsked) this.#world.violated(`${process.name} runs ${idempotencyKey}, which no record asks for`)
+    this.#countOnce(process, address, idempotencyKey)
+  }
+
+  /** The attempt has failed by itself: there may be another one. */
+  failed(process: SimProcess, idempotencyKey: string): void {
+    const repetitions = this.#done.get(`${process.name} ${idempotencyKey}`)
+    if (repetitions !== undefined) repetitions.allowed++
+  }
+
+  /** A custom action runs: its event must be stored. */
+  acted(process: SimProcess, tag: string): void {
+    this.#actions.set(tag, (this.#actions.get(tag) ?? 0) + 1)
+    const chain = [...this.#chains.values()].find(({ log }) => log.includes(tag))
+    if (chain === undefined) this.#world.violated(`${process.name} acts for ${tag}, which no record has seen`)
+    else this.#countOnce(process, chain.address, `the action of ${tag}`)
+  }
+
+  /** An envelope is about to be acknowledged: its outcome must be stored. */
+  acknowledging(process: SimProcess, content: InboxMessage['content']): void {
+    if ('malformed' in content) return
+    const { envelope } = content
+    const key = formatAddress(envelope.target)
+    const chain = this.#chains.get(key)
+    if (this.#buried.has(envelope.id) || isFinal(chain)) return
+    if (envelope.type === 'send' ? isApplied(chain, envelope.event) : chain !== undefined) return
+    this.#world.violated(`${process.name} acknowledges ${envelope.id} to ${key}, whose outcome is not stored`)
+  }
+
+  /** An envelope is kept as a dead letter. */
+  buried(content: InboxMessage['content'], code: string, reason: string): void {
+    const id = 'malformed' in content ? `malformed ${content.seq}` : content.envelope.id
+    if (this.#misfits.get(id) !== code) this.#world.violated(`${id} is a dead letter: ${code}: ${reason}`)
+    this.#buried.set(id, code)
+  }
+
+  /** What is still to be done; empty when everything is at rest. */
+  unsettled(server: SimServer): readonly string[] {
+    const unsettled: string[] = []
+    if (server.waiting > 0) unsettled.push(`${server.waiting} envelopes are not acknowledged`)
+    for (const id of this.#started) {
+      if (!this.#chains.has(`ledger/${id}`)) unsettled.push(`${id} does not exist`)
+    }
+    for (const [key, { record, summary }] of this.#chains) {
+      if (summary.owes > 0) unsettled.push(`${key} owes ${summary.owes}`)
+      if (summary.dueAt !== undefined) unsettled.push(`${key} waits for ${summary.dueAt}`)
+      if (record.activities.length > 0) unsettled.push(`${key} has activities`)
+      if (record.workflow === 'chore' && record.status === 'running')
+        unsettled.push(`${key} has not finished`)
+    }
+    return unsettled
+  }
+
+  /** Everything is at rest: each instance must have gone through all that was asked of it. */
+  finish(server: SimServer): void {
+    for (const [id, code] of this.#misfits) {
+      if (this.#buried.get(id) !== code) this.#world.violated(`${id} is not kept as a dead letter: ${code}`)
+    }
+    const emitted = new Map<string, Set<string>>()
+    for (const { effectId, event } of server.namespace.events) {
+      const tag = String(event['tag'])
+      emitted.set(tag, (emitted.get(tag) ?? new Set()).add(effectId))
+    }
+    const told = this.#told()
+    for (const [id, sent] of this.#sent) {
+      const chain = this.#chains.get(`ledger/${id}`)!
+      const wrong = checkLog(chain.log, sent, isFinal(chain), {
+        actions: tag => this.#actions.get(tag) ?? 0,
+        // With a commit for each event the record may forget an action before its event has had its turn.
+        areActionsHeard: this.#context.persistence !== 'transition',
+        emitted: tag => emitted.get(tag)?.size ?? 0,
+        told: told.get(id) ?? new Map(),
+      })
+      if (wrong !== undefined)
+        this.#world.violated(`ledger/${id}: ${wrong}; its log: ${chain.log.join(', ')}`)
+    }
+  }
+
+  /** By instance and by who has told it: what it must have been told, in order. */
+  #told(): Map<string, Map<string, string[]>> {
+    const told = new Map<string, Map<string, string[]>>()
+    for (const { address, log } of this.#chains.values()) {
+      for (const tag of log) {
+        const event = this.#events.get(tag)
+        if (event?.type !== 'TELL') continue
+        const ofTarget = told.get(event.to) ?? new Map<string, string[]>()
+        told.set(event.to, ofTarget)
+        ofTarget.set(address.id, [...(ofTarget.get(address.id) ?? []), tag])
+      }
+    }
+    return told
+  }
+
+  /** What is wrong with the timers that have rung since the last record. */
+  #wrongTimer(last: Chain, next: Chain, partition: number): string | undefined {
+    const { clocksJump } = this.#context
+    // What was stepped at one time of a clock may be stored at an earlier one, once the clock has jumped back.
+    const isTimeKnown = !clocksJump || !this.#isHeld
+    for (const entry of next.added) {
+      if (!entry.startsWith('rang ')) continue
+      const tag = entry.slice('rang '.length)
+      if (last.log.includes(entry)) return `${entry} twice`
+      const timer = last.record.timers.find(each => each.event['tag'] === tag)
+      const steppedAt = next.record.updatedAt
+      if (timer === undefined) {
+        if (!next.added.includes(tag) || !this.#mayRingAtOnce(tag)) return `${entry}, which was not set`
+      } else if (isTimeKnown && steppedAt < timer.dueAt) {
+        return `${entry} ${timer.dueAt - steppedAt} ms too early`
+      } else if (!clocksJump && this.#latenessOf(timer.dueAt, partition, steppedAt) > 0) {
+        return `${entry} ${Math.round(this.#latenessOf(timer.dueAt, partition, steppedAt))} ms too late`
+      }
+    }
+    return undefined
+  }
+
+  /** By how much a timer has rung later than it could: its partition must be served, and the network calm. */
+  #latenessOf(dueAt: number, partition: number, rangAt: number): number {
+    const { latencyMs, world } = this.#context
+    const possibleAt = Math.max(this.#calmSince + aftermathMs, this.#openedAt.get(partition) ?? 0)
+    const sinceMs = world.epochMs - world.now
+    const heldMs = this.#isHeld ? mostHeldMs : 0
+    return rangAt - Math.max(dueAt, sinceMs + possibleAt) - heldMs - 300 - 60 * latencyMs
+  }
+
+  /** Whether what has been stepped may wait for its commit. */
+  get #isHeld(): boolean {
+    const { persistence } = this.#context
+    return persistence !== 'turn' && persistence !== 'transition'
+  }
+
+  /** Whether a timer may be set and ring between two commits. */
+  #mayRingAtOnce(tag: string): boolean {
+    const event = this.#events.get(tag)
+    return event?.type === 'TIMER' && (this.#isHeld || event.delayMs < 1)
+  }
+
+  /** Counts what a process does for an instance: once in a term, save what gives it a reason to do it again. */
+  #countOnce(process: SimProcess, address: Address, what: string): void {
+    const term = this.#leaseOf(process, address)?.term ?? 0
+    const conflicts = this.#conflicts.get(`${process.name} ${formatAddress(address)}`) ?? 0
+    const key = `${process.name} ${what}`
+    let repetitions = this.#done.get(key)
+    if (repetitions?.term !== term) {
+      repetitions = { term, allowed: 1 - conflicts, done: 0 }
+      this.#done.set(key, repetitions)
+    }
+    repetitions.done++
+    if (repetitions.done <= repetitions.allowed + conflicts) return
+    this.#world.violated(`${process.name} does ${what} again, though nobody else has written`)
+  }
+
+  #leaseOf(process: SimProcess, address: Address): Lease | undefined {
+    return this.#leases.get(process)?.get(partitionOf(address, this.#context.partitions))
+  }
+}

@@ -1,0 +1,126 @@
+import type { LedgerEvent } from './ledger.ts'
+import type { Job } from './outside.ts'
+
+/** What the world outside has seen of an event. */
+export interface Traces {
+  /** Whether what an action sends to its own instance arrives although the process may die. */
+  readonly areActionsHeard: boolean
+  /** How often the custom action has run. */
+  actions(tag: string): number
+  /** Under how many ids an event was emitted. */
+  emitted(tag: string): number
+  /** By who has told the instance something: the tags, in order. */
+  readonly told: ReadonlyMap<string, readonly string[]>
+}
+
+/**
+ * Goes through the log of an instance at rest: everything sent is in it once, in the order of its sender, and everything
+ * that follows from it too.
+ *
+ * @param isFinal whether it was closed, so that what was sent later is not in it
+ * @returns what is wrong
+ */
+export function checkLog(
+  log: readonly string[],
+  sent: readonly LedgerEvent[],
+  isFinal: boolean,
+  traces: Traces,
+): string | undefined {
+  const events = new Map(sent.map(event => [event.tag, event]))
+  const queues = {
+    CHORE: [] as string[],
+    ERRAND: [] as string[],
+    FLEET: [] as string[],
+    JOB: [] as string[],
+  }
+  const told: string[] = []
+  const timers = new Map<string, string>()
+  const acts = new Map<string, number>()
+  const received: string[] = []
+  for (const entry of log) {
+    const [what, tag = ''] = entry.split(' ') as [string, string?]
+    const event = events.get(entry)
+    if (event !== undefined) {
+      received.push(entry)
+      if (event.type === 'TIMER') timers.set(event.id, event.tag)
+      else if (event.type === 'CANCEL') timers.delete(event.id)
+      else if (event.type in queues) queues[event.type as keyof typeof queues].push(event.tag)
+      else if (event.type === 'ACT') acts.set(event.tag, 0)
+      const ids = traces.emitted(event.tag)
+      const emits = event.type === 'EMIT' || event.type === 'CLOSE'
+      if (ids !== (emits ? 1 : 0)) return `${event.tag} was emitted under ${ids} ids`
+    } else if (what === 'rang') {
+      const timer = events.get(tag)
+      if (timer?.type !== 'TIMER' || timers.get(timer.id) !== tag) return `${entry}, which was not set`
+      timers.delete(timer.id)
+    } else if (what === 'did' || what === 'failed' || what === 'dropped') {
+      if (queues.JOB.shift() !== tag) return `${entry}, which was not the next job`
+    } else if (what === 'brought') {
+      if (queues.ERRAND.shift() !== tag) return `${entry}, which was not the next errand`
+    } else if (what === 'finished' || what === 'spoilt' || what === 'revoked') {
+      if (queues.CHORE.shift() !== tag) return `${entry}, which was not the next chore`
+    } else if (what === 'gathered') {
+      const fleet = events.get(tag)
+      const expected = fleet?.type === 'FLEET' ? gathered(tag, fleet.jobs) : undefined
+      if (queues.FLEET.shift() !== tag || entry !== expected) return `${entry} in place of ${expected}`
+    } else if (what === 'told') {
+      told.push(tag)
+    } else if (what === 'heard') {
+      acts.set(tag, (acts.get(tag) ?? 0) + 1)
+    } else if (what !== 'opened') {
+      return `${entry}, which nobody has sent`
+    }
+  }
+  const wrong = checkSenders(received, sent, isFinal) ?? checkTold(told, traces.told, isFinal)
+  if (wrong !== undefined || isFinal) return wrong
+  for (const [tag, heard] of acts) {
+    if ((heard === 0 && traces.areActionsHeard) || heard > traces.actions(tag)) {
+      return `${tag} was heard ${heard} times, its action ran ${traces.actions(tag)} times`
+    }
+  }
+  const open = [...timers.values(), ...Object.values(queues).flat()]
+  return open.length > 0 ? `nothing has come of ${open.join(', ')}` : undefined
+}
+
+/** What must come back of a fleet. */
+function gathered(tag: string, jobs: readonly Job[]): string {
+  const failed = jobs.filter(job => job.failures > 0).length
+  return `gathered ${tag} ${jobs.length - failed} ${failed}`
+}
+
+function checkSenders(
+  received: readonly string[],
+  sent: readonly LedgerEvent[],
+  isFinal: boolean,
+): string | undefined {
+  const bySender = new Map<string, string[]>()
+  for (const { tag } of sent) {
+    const sender = senderOf(tag)
+    bySender.set(sender, [...(bySender.get(sender) ?? []), tag])
+  }
+  for (const [sender, expected] of bySender) {
+    const found = received.filter(tag => senderOf(tag) === sender)
+    const wanted = isFinal ? expected.slice(0, found.length) : expected
+    if (found.join() !== wanted.join())
+      return `${sender} has sent ${expected.join()} and ${found.join()} came`
+  }
+  return undefined
+}
+
+function checkTold(
+  told: readonly string[],
+  expected: ReadonlyMap<string, readonly string[]>,
+  isFinal: boolean,
+): string | undefined {
+  for (const [teller, tags] of expected) {
+    const found = told.filter(tag => tags.includes(tag))
+    const wanted = isFinal ? tags.slice(0, found.length) : tags
+    if (found.join() !== wanted.join()) return `${teller} has told ${tags.join()} and ${found.join()} came`
+  }
+  const unknown = told.find(tag => ![...expected.values()].some(tags => tags.includes(tag)))
+  return unknown === undefined ? undefined : `told ${unknown}, which nobody has said`
+}
+
+function senderOf(tag: string): string {
+  return tag.slice(0, tag.indexOf('.'))
+}

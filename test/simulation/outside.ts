@@ -1,0 +1,53 @@
+import { fromPromise } from 'xstate'
+
+import type { ActivityContext } from '../../actors/activity.ts'
+import { isRuntimeError } from '../../actors/errors.ts'
+import { activity } from '../../src/workflow/activity.ts'
+
+/** The world outside the machines, as one process has it. */
+export interface Outside {
+  sleep(delayMs: number): Promise<void>
+  /** An attempt begins. */
+  ran(idempotencyKey: string): void
+  /** An attempt has failed by itself. */
+  failed(idempotencyKey: string): void
+  /** A custom action runs. */
+  acted(tag: string): void
+}
+
+/** Work for an activity, as an event asks for it. */
+export interface Job {
+  readonly tag: string
+  readonly durationMs: number
+  /** So many attempts fail. */
+  readonly failures: number
+  /** How long it may take, or how long to wait before it is begun. */
+  readonly patienceMs: number
+}
+
+/** An activity that takes its time, and fails as often as it is asked to. */
+export function workOn(outside: Outside): ReturnType<typeof activity<Job, string>> {
+  return activity({
+    name: 'work',
+    retry: { maxAttempts: 3, initialInterval: '100ms', jitter: 0.2 },
+    timeout: { attempt: '1500ms' },
+    run: async ({ input, attempt, idempotencyKey, signal }: ActivityContext<Job>) => {
+      outside.ran(idempotencyKey)
+      signal.addEventListener('abort', () => {
+        if (isRuntimeError(signal.reason, 'ACTIVITY_TIMEOUT')) outside.failed(idempotencyKey)
+      })
+      await outside.sleep(input.durationMs)
+      if (attempt > input.failures || signal.aborted) return input.tag
+      outside.failed(idempotencyKey)
+      throw new Error(`attempt ${attempt} fails on purpose`)
+    },
+  })
+}
+
+/** A plain promise: whoever asks gets the tag back. */
+export function askOf(outside: Outside): ReturnType<typeof fromPromise<string, Job>> {
+  return fromPromise<string, Job>(async ({ input }) => {
+    await outside.sleep(input.durationMs)
+    return input.tag
+  })
+}

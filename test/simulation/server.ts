@@ -1,0 +1,65 @@
+import type { Envelope } from '../../actors/envelope.ts'
+import { MemoryNamespace, type MemoryNamespaceOptions } from '../../src/memory/namespace.ts'
+import { encodeEnvelope } from '../../src/codec/envelope.ts'
+import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
+
+interface Stored {
+  readonly partition: number
+  readonly seq: number
+  /** How many envelopes its instance had been sent, it included. */
+  readonly count: number
+  isForgotten: boolean
+}
+
+/** So many envelopes a record remembers: an id that the server has forgotten is recognised if it is among them. */
+const remembered = 8
+
+/** The server: what it keeps, and what it forgets when it is killed. */
+export class SimServer {
+  readonly namespace: MemoryNamespace
+  /** The envelopes of the deduplication window, by id. */
+  readonly #stored = new Map<string, Stored>()
+  /** How many envelopes each instance has been sent. */
+  readonly #counts = new Map<string, number>()
+
+  constructor(options: MemoryNamespaceOptions) {
+    this.namespace = new MemoryNamespace(options)
+  }
+
+  /** Encodes an envelope at once; answers what stores it, once, when it arrives. */
+  envelope(envelope: Envelope, replyTo: string | undefined): () => void {
+    const data = encodeEnvelope(envelope)
+    const partition = partitionOf(envelope.target, this.namespace.partitions)
+    const target = formatAddress(envelope.target)
+    return () => {
+      const before = this.#counts.get(target) ?? 0
+      const stored = this.#stored.get(envelope.id)
+      if (stored !== undefined && !(stored.isForgotten && before - stored.count < remembered)) return
+      this.#counts.set(target, before + 1)
+      const seq = this.namespace.deliver(partition, data, replyTo)
+      this.#stored.set(envelope.id, { partition, seq, count: before + 1, isForgotten: false })
+    }
+  }
+
+  /** How many envelopes are not acknowledged. */
+  get waiting(): number {
+    let waiting = 0
+    for (let partition = 0; partition < this.namespace.partitions; partition++) {
+      waiting += this.namespace.inbox(partition).waiting
+    }
+    return waiting
+  }
+
+  /**
+   * Is killed and starts again: the ids of envelopes that were removed are forgotten, and the last of those
+   * envelopes may be back (research/nats.md, point 6).
+   */
+  restart(backInEachPartition: number): void {
+    for (const stored of this.#stored.values()) {
+      if (!this.namespace.inbox(stored.partition).has(stored.seq)) stored.isForgotten = true
+    }
+    for (let partition = 0; partition < this.namespace.partitions; partition++) {
+      this.namespace.inbox(partition).bringBack(backInEachPartition)
+    }
+  }
+}
