@@ -46,8 +46,9 @@ export class Bulks {
   /** Starts the first children. Of one that has none, or whose items cannot be told, the record says so. */
   start(activity: ActivityRecord, spec: BulkSpec): ActivityRecord {
     try {
-      const bulk = Bulk.of(spec.workflow, countItems(spec.items(activity.input)))
-      if (!bulk.isOver) this.#startNext(this.#open(activity, bulk, spec))
+      const items = spec.items(activity.input)
+      const bulk = Bulk.of(spec.workflow, countItems(items))
+      if (!bulk.isOver) this.#startNext(this.#open(activity, bulk, spec, items))
       return { ...activity, bulk: bulk.record() }
     } catch (error) {
       return { ...activity, lastError: isRuntimeError(error) ? error : plainError(error) }
@@ -113,9 +114,15 @@ export class Bulks {
     return open === undefined ? activity : { ...activity, bulk: open.bulk.record() }
   }
 
-  #open(activity: ActivityRecord, bulk: Bulk, spec: BulkSpec | undefined): OpenBulk {
-    let items: BulkItems<unknown> | undefined
-    const itemAt = (index: number) => (items ??= spec!.items(activity.input)).at(index)
+  /** @param items if they are known; otherwise they are asked for with the first child that starts */
+  #open(
+    activity: ActivityRecord,
+    bulk: Bulk,
+    spec: BulkSpec | undefined,
+    items?: BulkItems<unknown>,
+  ): OpenBulk {
+    let known = items
+    const itemAt = (index: number) => (known ??= spec!.items(activity.input)).at(index)
     const open = { activity, bulk, spec, itemAt }
     this.#byPath.set(activity.path, open)
     return open

@@ -170,7 +170,7 @@ function isDoneByChildren(logic: AnyActorLogic): boolean {
 
 /** Children are started by messages; here only those are asked for that must not be, and a bulk that is to have none. */
 function outcomeWithoutChildren(address: Address, activity: ActivityRecord): LeafOutcome {
-  if (activity.bulk !== undefined) return { status: 'done', output: outcomeOfNone(address, activity) }
+  if (activity.bulk?.total === 0) return { status: 'done', output: outcomeOfNone(address, activity) }
   return { status: 'error', error: activity.lastError ?? tooDeep(keyOf(address)) }
 }
 
