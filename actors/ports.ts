@@ -199,7 +199,7 @@ export interface Snapshots {
   peek(address: Address, signal?: AbortSignal): Promise<ScannedRecord | undefined>
   /** The records there are, then every later commit, through reconnects, until the returned function is called. */
   watch(filter: RecordFilter, listener: RecordListener): Promise<() => void>
-  /** Summaries of the records there are, in no order; in a cluster as one replica has them, at worst a moment ago. */
+  /** Summaries of the records there are, each once, in no order; in a cluster as one replica has them, at worst a moment ago. */
   list(filter: RecordFilter, signal?: AbortSignal): AsyncIterable<ScannedRecord>
 }
 

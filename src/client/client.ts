@@ -128,7 +128,7 @@ export class Client implements AsyncDisposable {
     return new InstanceHandle({ workflow: workflow.name, id }, this.#context, workflow)
   }
 
-  /** The instances there are, in no order, from the headers of their records alone. */
+  /** The instances there are, each once, in no order, from the headers of their records alone. */
   async *list(
     filter: ListFilter = {},
     options: { readonly signal?: AbortSignal } = {},

@@ -67,7 +67,14 @@ export class NatsSnapshots implements Snapshots {
       return
     }
     const filters = [this.#namespace.subjects.records({ workflow })]
-    yield* scanRecords(this.#connection, this.#namespace, { filters, signal })
+    // One that changes meanwhile comes again.
+    const told = new Set<string>()
+    for await (const row of scanRecords(this.#connection, this.#namespace, { filters, signal })) {
+      const key = formatAddress(row.address)
+      if (told.has(key)) continue
+      told.add(key)
+      yield row
+    }
   }
 
   async #read(address: Address, signal: AbortSignal | undefined): Promise<Entry | undefined> {

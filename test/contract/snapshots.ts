@@ -215,6 +215,23 @@ export function describeSnapshots(name: string, makeFixture: () => Promise<Snaps
       expect(idsOf(rows)).toEqual(ids.toSorted())
     })
 
+    it('lists each record once, also those that change meanwhile', async () => {
+      const { snapshots, store } = await makeFixture()
+      const addresses = Array.from({ length: 1_500 }, (_, n) => ({ workflow: 'order', id: `o-${n}` }))
+      await createAll(store, addresses)
+
+      const rows: ScannedRecord[] = []
+      for await (const row of snapshots.list({})) {
+        if (rows.push(row) > 1) continue
+        for (const each of addresses.slice(0, 100)) {
+          const { revision } = (await store.load(each))!
+          await store.commit(numbered(each, 1), sampleSummary(), revision)
+        }
+      }
+
+      expect(idsOf(rows)).toEqual(addresses.map(({ id }) => id).toSorted())
+    })
+
     it('lists by workflow and by id', async () => {
       const { snapshots, store } = await makeFixture()
       const addresses = [
