@@ -11,6 +11,7 @@ export interface Attempted {
 /** The numbers JetStream gives its errors, as far as they mean something to us. */
 export const apiErrors = Object.freeze({
   accountDisabled: 10039,
+  batchesDisabled: 10174,
   consumerNotFound: 10014,
   consumerNotUnique: 10100,
   disabled: 10076,

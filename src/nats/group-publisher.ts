@@ -24,7 +24,7 @@ import { ErrorCode, NatsError, nuid } from 'nats'
 import type { MsgHdrs } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { NatsConnection, Published } from './connection.ts'
-import { apiErrorOf } from './errors.ts'
+import { apiErrorOf, apiErrors } from './errors.ts'
 import { withSignal } from './wait.ts'
 
 /** What stores single messages: a connection, or a group of them. */
@@ -61,7 +61,7 @@ export class GroupPublisher implements Publisher {
   #isScheduled = false
   #takesBatches = true
 
-  /** @param connection to a server whose stream takes atomic batches: see `allow_atomic` in streams.ts */
+  /** @param connection to a server that knows atomic batches; a stream that takes none is noticed */
   constructor(connection: NatsConnection) {
     this.#connection = connection
   }
@@ -133,6 +133,7 @@ export class GroupPublisher implements Publisher {
       const first = last - batch.length + 1
       for (const [index, { resolve }] of batch.entries()) resolve({ duplicate: false, seq: first + index })
     } catch (error) {
+      if (apiErrorOf(error) === apiErrors.batchesDisabled) this.#takesBatches = false
       // Without a refusal nobody knows what is stored.
       if (isRefused(error)) await Promise.all(batch.map(waiting => this.#sendAlone(waiting)))
       else for (const { reject } of batch) reject(error)

@@ -103,7 +103,7 @@ export function streamsOf(
 }
 
 /** True when the server takes atomic batches and keeps them whole. */
-function hasAtomicBatches(serverVersion: string): boolean {
+export function hasAtomicBatches(serverVersion: string): boolean {
   const [, minor] = serverVersion.split('.').map(Number)
   const line = atomicFrom.find(version => version[1] === minor) ?? atomicFrom.at(-1)!
   return isAtLeast(serverVersion, line)

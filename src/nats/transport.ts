@@ -23,6 +23,7 @@ import { openNamespace, provision, type Namespace } from './provision.ts'
 import { Replies } from './replies.ts'
 import { NatsSnapshots } from './snapshots.ts'
 import { NatsStore } from './store.ts'
+import { hasAtomicBatches } from './streams.ts'
 
 /** How to reach NATS. */
 export interface ConnectionOptions extends Omit<
@@ -131,7 +132,9 @@ export async function openClientTransport(options: {
     name: 'holdfast client',
   })
   try {
-    return clientTransport(connection, await openNamespace(connection, namespace))
+    // Whether the stream takes batches is not a client's to look up: the publisher notices when it takes none.
+    const publisher = hasAtomicBatches(connection.serverVersion) ? new GroupPublisher(connection) : connection
+    return clientTransport(connection, await openNamespace(connection, namespace), publisher)
   } catch (error) {
     await connection.close()
     throw error
@@ -141,7 +144,7 @@ export async function openClientTransport(options: {
 function clientTransport(
   connection: NatsConnection,
   namespace: Namespace,
-  publisher?: Publisher,
+  publisher: Publisher,
 ): ClientTransport {
   const { subjects } = namespace
   return {

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { headersOf, type Published } from '../../src/nats/connection.ts'
 import { isAtLeast } from '../../src/nats/server-version.ts'
-import { openTransport } from '../../src/nats/transport.ts'
+import { openClientTransport, openTransport } from '../../src/nats/transport.ts'
 import { natsFixture } from '../contract/fixtures.ts'
 import { sampleEnvelope, sampleRecord, sampleSummary } from '../contract/samples.ts'
 import { serverVersion, sharedServerUrl } from '../support/nats.ts'
@@ -62,6 +62,31 @@ describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))(
 
       expect(seqsOf(answers)).toEqual(range(1, many + 1))
       expect(batchSizes(await storedIn(connection, stream))).toEqual(alone(many))
+    })
+
+    it('asks a stream that takes them no more only once', async () => {
+      const { connection, publisher, stream } = await batchFixture()
+      await takeNoBatches(connection, stream)
+      await Promise.all(publishAll(publisher, numbered(stream, range(0, many))))
+      const tried: string[] = []
+      connection.nc.subscribe(`${stream}.>`, {
+        callback: (_, { headers }) => tried.push(headers?.get('Nats-Batch-Id') ?? ''),
+      })
+
+      await Promise.all(publishAll(publisher, numbered(stream, range(many, 2 * many))))
+
+      expect(tried).toEqual(alone(many).map(() => ''))
+    })
+
+    it('is used by a client whose server knows them, whose sends all arrive whatever its stream takes', async () => {
+      const { connection, namespace } = await natsFixture()
+      const { inboxStream } = namespace.subjects
+
+      await sendMany(namespace.name)
+      await takeNoBatches(connection, inboxStream)
+      await sendMany(namespace.name)
+
+      expect(batchSizes(await storedIn(connection, inboxStream))).toEqual([many, ...alone(many)])
     })
 
     it('stores each singly when the server has too many batches open', async () => {
@@ -126,6 +151,14 @@ describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))(
 )
 
 /** Stores many records and many envelopes at once, as a node does. */
+async function sendMany(namespace: string): Promise<void> {
+  const connection = { servers: sharedServerUrl() }
+  const transport = await openClientTransport({ clock: systemClock, connection, namespace })
+  const addresses = range(0, many).map(n => ({ workflow: 'order', id: `o-${n}` }))
+  await Promise.all(addresses.map(address => transport.inbox.publish(sampleEnvelope(address))))
+  await transport.close()
+}
+
 async function storeMany(namespace: string): Promise<void> {
   const transport = await openTransport({
     clock: systemClock,
