@@ -14,12 +14,13 @@
  *
  * A write without an answer may be stored, lost, or still on its way. Writing again with the same commit id
  * and the same expected revision is right in all three cases: at most one of the two is stored, and a conflict leads
- * to the record, whose commit id tells whether it is ours. All of this goes on only while the lease is trusted;
- * after that the record belongs to others.
+ * to the record, whose commit id tells whether it is ours. All of this goes on only while the tenure is trusted, and
+ * waits while it is doubtful; after it the record belongs to others.
  */
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
 import type { Clock, RecordSummary, Store, StoredRecord } from '../../actors/ports.ts'
 import type { Address, InstanceRecord } from '../../actors/record.ts'
+import type { Tenure } from './tenure.ts'
 
 const retryWaitMs = 100
 
@@ -35,18 +36,18 @@ export class Committer {
   /**
    * Stores the record and answers its revision.
    *
-   * @param isTrusted whether this node may still write the record
-   * @throws RuntimeError `REVISION_CONFLICT` when another write came first or the lease is no longer trusted;
+   * @throws RuntimeError `REVISION_CONFLICT` when another write came first or the tenure is over;
    * whatever the store throws for a record that it will never take
    */
   async commit(
     record: InstanceRecord,
     summary: RecordSummary,
     expected: number,
-    isTrusted: () => boolean,
+    tenure: Tenure,
   ): Promise<number> {
     let isAnswerLost = false
-    while (isTrusted()) {
+    for (;;) {
+      if (!tenure.isTrusted && !(await tenure.trusted())) throw partitionLost()
       try {
         return await this.#store.commit(record, summary, expected)
       } catch (error) {
@@ -56,22 +57,22 @@ export class Committer {
           continue
         }
         if (!isAnswerLost || !isRuntimeError(error, 'REVISION_CONFLICT')) throw error
-        const stored = await this.load(record, isTrusted)
+        const stored = await this.load(record, tenure)
         if (stored?.commit === summary.commit) return stored.revision
         throw error
       }
     }
-    throw leaseLost()
   }
 
   /**
-   * Reads the record, again and again while the store cannot be reached and the lease is trusted.
+   * Reads the record, again and again while the store cannot be reached.
    *
-   * @throws RuntimeError `REVISION_CONFLICT` when the lease is no longer trusted; whatever the store throws for
+   * @throws RuntimeError `REVISION_CONFLICT` when the tenure is over; whatever the store throws for
    * a record that it cannot read
    */
-  async load(address: Address, isTrusted: () => boolean): Promise<StoredRecord | undefined> {
-    while (isTrusted()) {
+  async load(address: Address, tenure: Tenure): Promise<StoredRecord | undefined> {
+    for (;;) {
+      if (!tenure.isTrusted && !(await tenure.trusted())) throw partitionLost()
       try {
         return await this.#store.load(address)
       } catch (error) {
@@ -79,7 +80,6 @@ export class Committer {
         await this.#pause()
       }
     }
-    throw leaseLost()
   }
 
   #pause(): Promise<void> {
@@ -89,6 +89,6 @@ export class Committer {
   }
 }
 
-function leaseLost(): RuntimeError {
-  return new RuntimeError('REVISION_CONFLICT', 'the lease of the partition is no longer trusted')
+function partitionLost(): RuntimeError {
+  return new RuntimeError('REVISION_CONFLICT', 'this node does not have the partition any more')
 }

@@ -25,6 +25,7 @@ import type { Activities } from './activities.ts'
 import type { Committer } from './committer.ts'
 import type { Log } from './log.ts'
 import { persistently } from './persistently.ts'
+import type { Tenure } from './tenure.ts'
 
 /** A delivery with the message it came in. */
 export interface Received extends Delivery {
@@ -44,8 +45,8 @@ export interface HostingContext {
   readonly inbox: Inbox
   readonly log: Log
   nextCommitId(): string
-  /** Whether the lease of the partition may be relied on right now. */
-  readonly isTrusted: () => boolean
+  /** Of the partition. */
+  readonly tenure: Tenure
   wakeAt(address: Address, dueAt: number | undefined): void
   /** The envelope has been dealt with, and how. */
   settled(delivery: Received, outcome: Outcome): void
@@ -80,8 +81,8 @@ export class Hosting implements InstanceHost<Received> {
   }
 
   load(): void {
-    const { committer, isTrusted } = this.#context
-    this.loading = committer.load(this.address, isTrusted).then(
+    const { committer, tenure } = this.#context
+    this.loading = committer.load(this.address, tenure).then(
       stored => this.instance.loaded(stored),
       (error: RuntimeError) => {
         if (error.code === 'REVISION_CONFLICT') this.instance.abandon(error)
@@ -91,16 +92,16 @@ export class Hosting implements InstanceHost<Received> {
   }
 
   commit(record: InstanceRecord, summary: RecordSummary, expected: number): void {
-    const { committer, isTrusted } = this.#context
-    void committer.commit(record, summary, expected, isTrusted).then(
+    const { committer, tenure } = this.#context
+    void committer.commit(record, summary, expected, tenure).then(
       revision => {
         this.#log.debug({ revision, event: summary.event, state: summary.state }, 'committed')
         this.instance.committed(revision)
       },
       (error: RuntimeError) => {
         if (error.code === 'REVISION_CONFLICT') {
-          this.#log.warn({ err: error }, 'another write came first')
-          this.instance.conflicted(error, isTrusted())
+          if (!tenure.isOver) this.#log.warn({ err: error }, 'another write came first')
+          this.instance.conflicted(error, !tenure.isOver)
         } else {
           this.#log.error({ err: error }, 'the record cannot be stored')
           this.instance.refused(error)

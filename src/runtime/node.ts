@@ -7,7 +7,6 @@
  */
 import { createActor, fromCallback, fromPromise, toPromise, waitFor, type ActorRefFrom } from 'xstate'
 
-import { isRuntimeError } from '../../actors/errors.ts'
 import type { Clock, InboxConsumer, Lease, TimerHandle } from '../../actors/ports.ts'
 import type { Address } from '../../actors/record.ts'
 import { nodeSupervisor, partitionsOf } from '../../actors/supervisors/node.ts'
@@ -29,6 +28,7 @@ import { rootLog, type Log } from './log.ts'
 import { resolveNodeOptions, type NodeOptions, type ResolvedNodeOptions } from './options.ts'
 import { Partition } from './partition.ts'
 import { Recovery } from './recovery.ts'
+import { Tenure } from './tenure.ts'
 import { Wakeups } from './wakeups.ts'
 
 /**
@@ -109,7 +109,7 @@ export class Node implements AsyncDisposable {
   readonly #recovery: Recovery
   readonly #wakeups: Wakeups
   readonly #supervisor: ActorRefFrom<typeof nodeSupervisor>
-  readonly #leases = new Map<number, Lease>()
+  readonly #tenures = new Map<number, Tenure>()
   readonly #serving = new Map<number, Serving>()
   readonly #nextId: () => string
   readonly #membership: Membership
@@ -222,7 +222,7 @@ export class Node implements AsyncDisposable {
           this.#acquire(input.partition),
         ),
         renew: fromCallback<PartitionEvent, PartitionWork>(({ input, sendBack }) =>
-          this.#renew(input.lease, () => sendBack({ type: 'leaseLost' })),
+          this.#tenures.get(input.partition)?.keep(() => sendBack({ type: 'leaseLost' })),
         ),
         open: fromPromise<void, PartitionWork>(({ input, self }) => {
           const supervisor = self._parent as ActorRefFrom<typeof partitionSupervisor>
@@ -236,8 +236,11 @@ export class Node implements AsyncDisposable {
 
   async #acquire(partition: number): Promise<Lease | undefined> {
     try {
-      const lease = await this.#transport.leases.acquire(partition)
-      if (lease !== undefined) this.#leases.set(partition, lease)
+      const { leases, leaseTtlMs } = this.#transport
+      const lease = await leases.acquire(partition)
+      if (lease === undefined) return undefined
+      const context = { clock: this.#clock, leases, leaseTtlMs, log: this.#log }
+      this.#tenures.set(partition, new Tenure(lease, context))
       return lease
     } catch (error) {
       this.#log.warn({ err: error, partition }, 'a lease could not be asked for')
@@ -245,45 +248,10 @@ export class Node implements AsyncDisposable {
     }
   }
 
-  /** Renews the lease three times within its life, until stopped. */
-  #renew(first: Lease, onLost: () => void): () => void {
-    const intervalMs = this.#transport.leaseTtlMs / 3
-    let isStopped = false
-    const schedule = (delayMs: number) => this.#clock.setTimer(delayMs, () => void renew())
-    let timer = schedule(intervalMs)
-    const lose = (error: unknown) => {
-      this.#log.warn({ err: error, partition: first.partition }, 'a lease is lost')
-      onLost()
-    }
-    const current = () => {
-      const lease = this.#leases.get(first.partition)
-      // Otherwise it has been given back, or is being.
-      return !isStopped && lease?.term === first.term ? lease : undefined
-    }
-    const renew = async () => {
-      const lease = current()
-      if (lease === undefined) return
-      try {
-        const renewed = await this.#transport.leases.renew(lease)
-        if (current() === undefined) return
-        this.#leases.set(first.partition, renewed)
-        timer = schedule(intervalMs)
-      } catch (error) {
-        if (current() === undefined) return
-        const isHeld = !isRuntimeError(error, 'REVISION_CONFLICT') && this.#isTrusted(first.partition)
-        if (isHeld) timer = schedule(intervalMs / 10)
-        else lose(error)
-      }
-    }
-    return () => {
-      isStopped = true
-      timer.cancel()
-    }
-  }
-
   async #open(work: PartitionWork, onFailed: (error: Error) => void): Promise<void> {
     const { partition: number, lease } = work
     const log = this.#log.child({ partition: number })
+    const tenure = this.#tenures.get(number)!
     const partition = new Partition({
       number,
       activities: this.#activities,
@@ -295,7 +263,7 @@ export class Node implements AsyncDisposable {
       log,
       workflows: this.#workflows,
       nextCommitId: this.#nextId,
-      isTrusted: () => this.#isTrusted(number),
+      tenure,
       wakeAt: (address, dueAt) => this.#wakeups.set(formatAddress(address), dueAt),
       failed: error => {
         log.warn({ err: error }, 'the partition must be opened anew')
@@ -326,24 +294,29 @@ export class Node implements AsyncDisposable {
     await closeQuietly(serving?.consumer)
     await serving?.partition.drain(deadline.signal)
     timer.cancel()
-    const lease = this.#leases.get(work.partition)
+    const tenure = this.#tenures.get(work.partition)
     // It was lost and forgotten meanwhile, and may have been taken again since.
-    if (lease?.term !== work.lease.term) return
+    if (tenure?.lease.term !== work.lease.term) return
     this.#drop(work.partition)
-    this.#leases.delete(work.partition)
+    this.#giveUp(work.partition)
     try {
-      await this.#transport.leases.release(lease)
+      await this.#transport.leases.release(tenure.lease)
     } catch (error) {
       this.#log.warn({ err: error, partition: work.partition }, 'a lease could not be given back')
     }
   }
 
   async #forget(partition: number): Promise<void> {
-    this.#leases.delete(partition)
+    this.#giveUp(partition)
     const serving = this.#serving.get(partition)
     serving?.partition.abandon()
     this.#drop(partition)
     await closeQuietly(serving?.consumer)
+  }
+
+  #giveUp(partition: number): void {
+    this.#tenures.get(partition)?.end()
+    this.#tenures.delete(partition)
   }
 
   #drop(partition: number): void {
@@ -355,11 +328,6 @@ export class Node implements AsyncDisposable {
   #wake(key: string): void {
     const address = parseAddress(key)
     this.#serving.get(this.#partitionOf(address))?.partition.wake(address)
-  }
-
-  #isTrusted(partition: number): boolean {
-    const lease = this.#leases.get(partition)
-    return lease !== undefined && this.#clock.monotonic() < lease.trustedUntil
   }
 
   #partitionOf(address: Address): number {

@@ -117,8 +117,7 @@ export class Partition implements InboxListener {
   async drain(signal: AbortSignal): Promise<void> {
     this.#isEnding = true
     for (const hosting of this.#hostings.values()) hosting.instance.finish()
-    while (this.#hostings.size > 0 && !signal.aborted && this.#context.isTrusted())
-      await this.#nextEnd(signal)
+    while (this.#hostings.size > 0 && !signal.aborted) await this.#nextEnd(signal)
     await Promise.race([Promise.allSettled(this.#background), aborted(signal)])
     this.abandon()
   }
@@ -228,11 +227,9 @@ export class Partition implements InboxListener {
     const key = formatAddress(hosting.address)
     if (this.#hostings.get(key) === hosting) this.#hostings.delete(key)
     this.#onEnded?.()
-    if (this.#isClosed || error === undefined) return
-    // Without the lease none can, which has been said once.
-    if (this.#context.isTrusted()) {
-      this.#context.log.error({ err: error, instance: key }, 'an instance cannot go on')
-    }
+    // Without the partition none can, which is known.
+    if (this.#isClosed || error === undefined || this.#context.tenure.isOver) return
+    this.#context.log.error({ err: error, instance: key }, 'an instance cannot go on')
     // What it has not settled comes again, and what it owes is found again, once the partition is opened anew.
     const hasUnsettled = [...this.#underway.values()].includes(key)
     if (hasUnsettled || isRuntimeError(error, 'REVISION_CONFLICT')) this.#context.failed(error)

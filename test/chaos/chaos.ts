@@ -17,6 +17,7 @@ const help = `Breaks nodes and nats-servers under load, and checks every instanc
   --partitions <n>    (default 12)
   --rate <n>          events a second (default 400)
   --ttl <ms>          how long a lease lasts (default 2000)
+  --log <level>       what the nodes write to standard error (default error)
   --seed <n>          repeats the choice of faults and victims (default: the time)
   --help
 
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     partitions: { type: 'string', default: '12' },
     rate: { type: 'string', default: '400' },
     ttl: { type: 'string', default: '2000' },
+    log: { type: 'string', default: 'error' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     help: { type: 'boolean', default: false },
   },
@@ -47,6 +49,7 @@ if (values.help) {
     faults: whole('faults'),
     instances: whole('instances'),
     leaseTtlMs: whole('ttl'),
+    log: values.log as ChaosSettings['log'],
     nodes: whole('nodes'),
     partitions: whole('partitions'),
     rate: whole('rate'),

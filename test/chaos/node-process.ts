@@ -3,7 +3,7 @@ import { createNode, type NodeOptions } from '../../src/index.ts'
 import { counter, doubler } from './workload.ts'
 
 const options = JSON.parse(process.argv[2]!) as Omit<NodeOptions, 'workflows'>
-await createNode({ log: 'error', ...options, workflows: [counter, doubler] })
+await createNode({ ...options, workflows: [counter, doubler] })
 // Who started it is gone.
 process.on('disconnect', () => process.exit())
 process.send!('ready')

@@ -1,4 +1,4 @@
-import { connect, partitionOf } from '../../src/index.ts'
+import { connect, partitionOf, type NodeOptions } from '../../src/index.ts'
 import { systemClock } from '../../src/clock.ts'
 import { connectNats } from '../../src/nats/connection.ts'
 import { subjectsOf } from '../../src/nats/subjects.ts'
@@ -14,6 +14,8 @@ export interface ChaosSettings {
   readonly faults: number
   readonly instances: number
   readonly leaseTtlMs: number
+  /** What the nodes write to standard error. */
+  readonly log: NonNullable<NodeOptions['log']>
   readonly nodes: number
   readonly partitions: number
   /** Events per second. */
@@ -59,6 +61,7 @@ export async function runChaos(
     namespace,
     partitions,
     leaseTtl: leaseTtlMs,
+    log: settings.log,
     replicas: settings.servers,
   }
   using nodes = new Nodes(options)
