@@ -1,4 +1,4 @@
-import { DiscardPolicy, RetentionPolicy, StorageType, StoreCompression } from 'nats'
+import { DiscardPolicy, RetentionPolicy, StorageType } from 'nats'
 import type { JetStreamManager, StreamConfig } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
 import { apiErrorOf, apiErrors, translate } from './errors.ts'
@@ -23,7 +23,11 @@ const atomicFrom = [
 const dayMs = 86_400_000
 const nanosPerMs = 1e6
 
-/** What a namespace consists of. */
+/**
+ * What a namespace consists of. Nothing is compressed: a replica that was killed cuts its stream back when it starts again,
+ * and nats-server 2.15.1 cannot do that to compressed blocks ("smb.truncate: error reading compression reader"). The
+ * stream then stays without that replica, and without a leader once it has happened to two.
+ */
 export function streamsOf(
   subjects: Subjects,
   leaseTtlMs: number,
@@ -39,7 +43,6 @@ export function streamsOf(
     discard: DiscardPolicy.New,
     storage: StorageType.File,
   }
-  const compressed = { ...(isAtLeast(serverVersion, [2, 10, 0]) && { compression: StoreCompression.S2 }) }
   const atomic = { ...(hasAtomicBatches(serverVersion) && { allow_atomic: true }) }
   const log = {
     retention: RetentionPolicy.Limits,
@@ -60,11 +63,9 @@ export function streamsOf(
       subjects: [subjects.allRecords],
       max_msgs_per_subject: historyLength,
       republish: { src: subjects.allRecords, dest: subjects.allSnapshots },
-      ...compressed,
     },
     blobs: {
       ...bucket,
-      ...compressed,
       name: subjects.blobStream,
       subjects: [subjects.allBlobs],
       max_msgs_per_subject: 1,

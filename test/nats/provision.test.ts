@@ -3,10 +3,9 @@ import type { StreamConfig } from 'nats'
 import { RECORD_FORMAT } from '../../actors/record.ts'
 import { listWorkflows, registerWorkflow } from '../../src/nats/config.ts'
 import { openNamespace, provision } from '../../src/nats/provision.ts'
-import { isAtLeast } from '../../src/nats/server-version.ts'
 import { subjectsOf } from '../../src/nats/subjects.ts'
 import { testConnection } from '../contract/fixtures.ts'
-import { freshNamespace, serverVersion } from '../support/nats.ts'
+import { freshNamespace } from '../support/nats.ts'
 
 const dayNs = 86_400e9
 
@@ -23,7 +22,6 @@ describe('provision', () => {
     expect(await config(`KV_hf_${namespace}_instances`)).toMatchObject({
       ...bucket,
       allow_rollup_hdrs: true,
-      ...(isAtLeast(serverVersion(), [2, 10, 0]) && { compression: 's2' }),
       max_msgs_per_subject: 10,
       republish: { src: `$KV.hf_${namespace}_instances.>`, dest: `hf.${namespace}.snap.>` },
       subjects: [`$KV.hf_${namespace}_instances.>`],
@@ -36,7 +34,6 @@ describe('provision', () => {
     expect(await config(`KV_hf_${namespace}_config`)).toMatchObject({ ...bucket, max_msgs_per_subject: 1 })
     expect(await config(`KV_hf_${namespace}_blobs`)).toMatchObject({
       ...bucket,
-      ...(isAtLeast(serverVersion(), [2, 10, 0]) && { compression: 's2' }),
       max_msgs_per_subject: 1,
       subjects: [`$KV.hf_${namespace}_blobs.>`],
     })
@@ -48,6 +45,9 @@ describe('provision', () => {
     })
     expect(await config(`hf_${namespace}_events`)).toMatchObject({ max_age: 7 * dayNs, retention: 'limits' })
     expect(await config(`hf_${namespace}_dead`)).toMatchObject({ max_age: 30 * dayNs, retention: 'limits' })
+    for (const name of ['KV_hf_$_instances', 'KV_hf_$_blobs', 'hf_$_inbox']) {
+      expect((await config(name.replace('$', namespace))).compression ?? 'none').toBe('none')
+    }
   })
 
   it('works twice, and keeps what is there', async () => {
