@@ -10,9 +10,12 @@ import type { ConsumerInfo, ConsumerMessages, JsMsg } from 'nats'
 import type { NatsConnection } from './connection.ts'
 import { translate } from './errors.ts'
 
-/** How long a request for messages stands, and how often the server shows that it still does. */
+/**
+ * How long a request for messages stands, and how often the server shows that it still does. When the server that leads
+ * a consumer dies, nothing else tells that the request died with it: it is made again after two of these.
+ */
 const expiresMs = 30_000
-const heartbeatMs = 5_000
+const heartbeatMs = 2_000
 
 export interface FeedListener {
   /** A message, in the order of the consumer. Must not throw. */
