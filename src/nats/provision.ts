@@ -30,6 +30,8 @@ export interface Namespace {
 export interface ProvisionedNamespace extends Namespace {
   /** How long a lease lasts after its last renewal. */
   readonly leaseTtlMs: number
+  /** Whether there is but one copy of the records: then whoever answers has the newest. */
+  readonly hasOneCopy: boolean
   /** Whether records and envelopes may be stored in atomic batches. */
   readonly takesBatches: boolean
 }
@@ -86,6 +88,7 @@ export async function provision(
     name: options.namespace,
     partitions,
     leaseTtlMs: leases.max_age / 1e6,
+    hasOneCopy: records.num_replicas === 1,
     subjects,
     takesBatches: takesBatches(records) && takesBatches(inbox),
   }

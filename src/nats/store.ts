@@ -3,7 +3,7 @@ import type { Address, InstanceRecord } from '../../actors/record.ts'
 import { encodeRecord } from '../codec/record.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import { headersOf, type NatsConnection } from './connection.ts'
-import { isRemoved, readEntry } from './entry.ts'
+import { isRemoved, readEntry, readEntryNearby } from './entry.ts'
 import { isConflict, translate } from './errors.ts'
 import type { Publisher } from './group-publisher.ts'
 import { requireFitting } from './payload.ts'
@@ -19,24 +19,34 @@ import { isAtLeast } from './server-version.ts'
  */
 const mostFilters = 8
 
+export interface NatsStoreOptions {
+  /** Whether there is but one copy of the records. Default false. */
+  readonly hasOneCopy?: boolean | undefined
+  /** Stores the records, maybe several together. Default the connection. */
+  readonly publisher?: Publisher | undefined
+}
+
 /** The records in their bucket. The server refuses a write that is not at the expected revision. */
 export class NatsStore implements Store {
   readonly #connection: NatsConnection
   readonly #namespace: Namespace
   readonly #publisher: Publisher
+  readonly #read: typeof readEntry
 
-  /** @param publisher stores the records, maybe several together; default the connection */
-  constructor(connection: NatsConnection, namespace: Namespace, publisher: Publisher = connection) {
+  constructor(connection: NatsConnection, namespace: Namespace, options: NatsStoreOptions = {}) {
     this.#connection = connection
-    this.#publisher = publisher
+    this.#publisher = options.publisher ?? connection
     this.#namespace = namespace
+    // Asking the leader takes twice as long. Should one copy become several while this runs, what is stale is refused
+    // when it is written.
+    this.#read = options.hasOneCopy === true ? readEntryNearby : readEntry
   }
 
   async load(address: Address, signal?: AbortSignal): Promise<StoredRecord | undefined> {
     const subject = this.#subjectOf(address)
     try {
       const { recordStream } = this.#namespace.subjects
-      return storedRecord(await readEntry(this.#connection, recordStream, subject, signal), address)
+      return storedRecord(await this.#read(this.#connection, recordStream, subject, signal), address)
     } catch (error) {
       throw translate(error, { what: `load ${formatAddress(address)}`, subject })
     }

@@ -102,7 +102,10 @@ export async function openTransport(options: NodeTransportOptions): Promise<Tran
       events: new NatsEventSink(connection, namespace),
       heartbeats: new NatsHeartbeats(connection, namespace, node),
       leases: new NatsLeases(connection, namespace, { node: node.name, incarnation: node.incarnation }),
-      store: new NatsStore(connection, namespace, publisher()),
+      store: new NatsStore(connection, namespace, {
+        hasOneCopy: namespace.hasOneCopy,
+        publisher: publisher(),
+      }),
       close() {
         giveUpName()
         return client.close()

@@ -17,16 +17,18 @@ describeStore('memory', async () => {
   }
 })
 
-describeStore('NATS', async () => {
-  const { connection, namespace } = await natsFixture()
-  const { partitions, subjects } = namespace
-  return {
-    maxPayloadBytes: connection.maxPayloadBytes,
-    partitions,
-    store: new NatsStore(connection, namespace),
-    writeForeign: async (address, data) => {
-      const subject = subjects.record(partitionOf(address, partitions), address)
-      return (await connection.publish(subject, data)).seq
-    },
-  }
-})
+for (const hasOneCopy of [false, true]) {
+  describeStore(hasOneCopy ? 'NATS, one copy' : 'NATS', async () => {
+    const { connection, namespace } = await natsFixture()
+    const { partitions, subjects } = namespace
+    return {
+      maxPayloadBytes: connection.maxPayloadBytes,
+      partitions,
+      store: new NatsStore(connection, namespace, { hasOneCopy }),
+      writeForeign: async (address, data) => {
+        const subject = subjects.record(partitionOf(address, partitions), address)
+        return (await connection.publish(subject, data)).seq
+      },
+    }
+  })
+}

@@ -100,7 +100,7 @@ describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))('GroupPublisher', () =>
   it('lets a commit at the wrong revision fail alone, as it would singly', async () => {
     const { connection, namespace } = await natsFixture()
     const single = new NatsStore(connection, namespace)
-    const grouped = new NatsStore(connection, namespace, new GroupPublisher(connection))
+    const grouped = new NatsStore(connection, namespace, { publisher: new GroupPublisher(connection) })
     const addresses = range(0, many).map(n => ({ workflow: 'order', id: `o-${n}` }))
     const commit = (store: NatsStore, n: number, expected: number) =>
       store.commit(sampleRecord(addresses[n]!), sampleSummary(), expected)
@@ -222,7 +222,7 @@ describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))('GroupPublisher', () =>
       const wired = await testConnection(proxy.url, { requestTimeoutMs: 300 })
       const wiredNamespace = await openNamespace(wired, namespace.name)
       const single = new NatsStore(wired, wiredNamespace)
-      const grouped = new NatsStore(wired, wiredNamespace, new GroupPublisher(wired))
+      const grouped = new NatsStore(wired, wiredNamespace, { publisher: new GroupPublisher(wired) })
       const commit = (store: NatsStore, id: string) =>
         store.commit(sampleRecord({ workflow: 'order', id }), sampleSummary(), 0)
 

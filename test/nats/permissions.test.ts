@@ -52,6 +52,8 @@ const nodePermissions: Permissions = {
       '$KV.hf_prod_config.>',
       '$KV.hf_prod_blobs.>',
       '$JS.ACK.hf_prod_inbox.>',
+      // Where there is one copy of the records it is read without the detour by their leader.
+      '$JS.API.DIRECT.GET.KV_hf_prod_instances.>',
       ...[
         'KV_hf_prod_config',
         'KV_hf_prod_instances',
@@ -184,6 +186,8 @@ describe('permissions', () => {
     expect([alive, left, released]).toEqual([['a'], ['a'], [3]])
     await expect(claimName(limited, namespace, node)).rejects.toMatchObject({ code: 'NODE_NAME_TAKEN' })
     expect(await store.load(address)).toMatchObject({ record: { id: 'o-1' } })
+    const nearby = new NatsStore(limited, namespace, { hasOneCopy: true })
+    expect(await nearby.load(address)).toMatchObject({ record: { id: 'o-1' } })
     expect(scanned).toContain('o-1')
     const dead = await admin.jsm.streams.info(namespace.subjects.deadLetterStream)
     expect(dead.state.messages).toBe(1)

@@ -41,6 +41,8 @@ describe('a node killed again and again', () => {
     const sending = (async () => {
       while (!isOver) {
         await Promise.all(handles.map(handle => handle.send({ type: 'ADD', n: sent })))
+        // What is sent here must be worked off before the end, however slow the machine is.
+        await new Promise(resolve => setTimeout(resolve, 5))
         sent++
         if (sent % 20 === 10) await Promise.all(handles.map(handle => handle.send({ type: 'GREET' })))
       }
