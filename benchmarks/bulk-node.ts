@@ -1,14 +1,8 @@
 /** A node in a process of its own, for bulk.ts: runs a bulk of squares, and can be killed. */
 import { assign, setup } from 'xstate'
 
-import {
-  activity,
-  bulk,
-  createNode,
-  defineWorkflow,
-  type BulkOutcome,
-  type NodeOptions,
-} from '../src/index.ts'
+import { activity, bulk, defineWorkflow, type BulkOutcome } from '../src/index.ts'
+import { serve, tell, type ServedNews, type ServedOptions } from './served-node.ts'
 
 /** What the node is told when it is started. */
 export interface BulkNodeOptions {
@@ -17,11 +11,14 @@ export interface BulkNodeOptions {
   readonly concurrency: number
   /** Every so-manyth child fails. */
   readonly failEvery: number
-  readonly node: Omit<NodeOptions, 'workflows'>
+  readonly node: ServedOptions
 }
 
-/** What the node tells: once when it serves, then every so often. */
-export interface BulkNodeNews {
+/** What the node tells: how far it is, and every so often what it has taken. */
+export type BulkNodeNews = ServedNews | Taken
+
+interface Taken {
+  readonly type: 'taken'
   readonly cpuMs: number
   readonly rssBytes: number
 }
@@ -94,14 +91,8 @@ const squares = defineWorkflow(
 
 export type Squares = typeof squares
 
-// The one who started it is gone.
-process.on('disconnect', () => process.exit())
-await createNode({ ...options.node, workflows: [squares, square] })
-tell()
-setInterval(tell, tellEveryMs)
-
-function tell(): void {
+await serve(options.node, [squares, square])
+setInterval(() => {
   const { system, user } = process.cpuUsage()
-  const news: BulkNodeNews = { cpuMs: (system + user) / 1000, rssBytes: process.memoryUsage().rss }
-  process.send!(news)
-}
+  tell<Taken>({ type: 'taken', cpuMs: (system + user) / 1000, rssBytes: process.memoryUsage().rss })
+}, tellEveryMs)

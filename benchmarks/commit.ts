@@ -12,6 +12,7 @@ import { AckPolicy, connect, RetentionPolicy, type NatsConnection } from 'nats'
 import { assign, setup } from 'xstate'
 
 import { createNode, defineWorkflow, startServer, type Client } from '../src/index.ts'
+import { inLanes } from './lanes.ts'
 
 const counter = defineWorkflow(
   setup({
@@ -38,21 +39,6 @@ interface Settings {
   readonly instances: number
   readonly concurrency: number
   readonly rounds: number
-}
-
-/** Runs `work` for 0 … count-1, at most `concurrency` at a time; answers how many a second. */
-async function rate(
-  count: number,
-  concurrency: number,
-  work: (index: number) => Promise<unknown>,
-): Promise<number> {
-  let next = 0
-  const startedAt = performance.now()
-  const lane = async () => {
-    while (next < count) await work(next++)
-  }
-  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, lane))
-  return count / ((performance.now() - startedAt) / 1000)
 }
 
 /** Compare-and-set writes of 700 bytes, as a bare client makes them. */
@@ -116,7 +102,7 @@ async function rawLoop(nc: NatsConnection, round: number, settings: Settings): P
     },
   })
   const event = new Uint8Array(150).fill(2)
-  await rate(events, concurrency, index => js.publish(`raw.in.${round}.${index % instances}`, event))
+  await inLanes(events, concurrency, index => js.publish(`raw.in.${round}.${index % instances}`, event))
   await done
   const perSecond = events / ((performance.now() - startedAt) / 1000)
   await messages.close()
@@ -128,7 +114,7 @@ async function holdfastEvents(client: Client, round: number, settings: Settings)
   const { events, instances, concurrency } = settings
   const handles = await startInstances(client, round, instances)
   const startedAt = performance.now()
-  await rate(events, concurrency, index => handles[index % instances]!.send({ type: 'ADD', n: 1 }))
+  await inLanes(events, concurrency, index => handles[index % instances]!.send({ type: 'ADD', n: 1 }))
   await Promise.all(
     handles.map((handle, index) => {
       const expected = Math.floor(events / instances) + (index < events % instances ? 1 : 0)
@@ -146,7 +132,7 @@ async function startInstances(client: Client, round: number, instances: number) 
   const handles = Array.from({ length: instances }, (_, index) =>
     client.instance(counter, `${round}-${index}`),
   )
-  await rate(instances, 64, index => client.start(counter, { id: `${round}-${index}` }))
+  await inLanes(instances, 64, index => client.start(counter, { id: `${round}-${index}` }))
   await Promise.all(handles.map(handle => handle.waitFor(() => true, { timeout: '60s' })))
   return handles
 }

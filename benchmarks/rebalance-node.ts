@@ -4,11 +4,14 @@ import { setTimeout } from 'node:timers/promises'
 import { assign, setup } from 'xstate'
 
 import { createNode, defineWorkflow, type Node, type NodeOptions } from '../src/index.ts'
+import { tell } from './served-node.ts'
 
 /** What the node is told: to join, until it has that many partitions, or to leave. */
 export type Order = { readonly type: 'join'; readonly share: number } | { readonly type: 'leave' }
 /** What the node tells: its program runs; it serves its share; it has given everything back. */
-export type News = 'up' | 'serving' | 'left'
+export interface News {
+  readonly type: 'up' | 'serving' | 'left'
+}
 
 const counter = defineWorkflow(
   setup({
@@ -21,7 +24,7 @@ const counter = defineWorkflow(
 )
 
 const options = JSON.parse(process.argv[2]!) as Omit<NodeOptions, 'workflows'>
-const tell = (news: News) => process.send!(news)
+const tellThat = (type: News['type']) => tell<News>({ type })
 let node: Node | undefined
 process.on('message', (order: Order) => {
   if (order.type === 'join') void join(order.share)
@@ -29,15 +32,15 @@ process.on('message', (order: Order) => {
 })
 // The one who gives the orders is gone.
 process.on('disconnect', () => process.exit())
-tell('up')
+tellThat('up')
 
 async function join(share: number): Promise<void> {
   node = await createNode({ ...options, workflows: [counter] })
   while (node.status().partitions.serving < share) await setTimeout(5)
-  tell('serving')
+  tellThat('serving')
 }
 
 async function leave(): Promise<void> {
   await node!.stop()
-  tell('left')
+  tellThat('left')
 }

@@ -6,21 +6,16 @@
  * and answered once it is applied. Goals: after a kill the time to live of a lease and 1 s; after a restart 1 s from
  * the moment the program runs; while nodes join and leave 500 ms.
  */
-import { fork, type ChildProcess } from 'node:child_process'
-import { once, setMaxListeners } from 'node:events'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { setTimeout as pause } from 'node:timers/promises'
 
 import { ownerOf } from '../actors/assignment.ts'
-import {
-  connect,
-  partitionOf,
-  startServer,
-  type Client,
-  type InstanceHandle,
-  type NodeOptions,
-} from '../src/index.ts'
+import { connect, partitionOf, type Client, type InstanceHandle, type NodeOptions } from '../src/index.ts'
+import { NodeProcess } from './node-process.ts'
+import { ProgressLine } from './progress-line.ts'
 import type { News, Order } from './rebalance-node.ts'
+import { runScript, type Surroundings } from './script.ts'
+import { readSettings } from './settings.ts'
+import { printSpreads, spreadOf, type Spread } from './spread.ts'
 
 const help = `Measures how long events wait while partitions change hands.
 
@@ -36,74 +31,36 @@ const help = `Measures how long events wait while partitions change hands.
 HOLDFAST_NATS_SERVER names the nats-server to use.
 `
 
-interface Settings {
-  readonly partitions: number
-  readonly rate: number
-  readonly rounds: number
-  readonly ttl: number
-}
-
-interface Figures {
-  readonly count: number
-  readonly p50: number
-  readonly p99: number
-  readonly max: number
-}
-
 /** The time a dead node's partitions stay unserved must show, so it is never waited for in a restart. */
 const restartTtlMs = 60_000
 const answerTimeout = '120s'
 
-/** A node that was started, and does what it is told. */
-class NodeProcess {
+const { json, ...settings } = readSettings(help, {
+  partitions: { byDefault: 32 },
+  rate: { byDefault: 400 },
+  rounds: { byDefault: 5 },
+  ttl: { byDefault: 2000 },
+})
+const progress = new ProgressLine()
+
+/** A node that joins and leaves when told to. */
+class GuestNode extends NodeProcess<Order, News> {
   readonly name: string
-  readonly #child: ChildProcess
-  readonly #ended = new AbortController()
 
-  constructor(options: Omit<NodeOptions, 'workflows'> & { readonly name: string }) {
+  constructor(options: Omit<NodeOptions, 'workflows'> & { readonly name: string }, interrupted: AbortSignal) {
+    super('rebalance-node.ts', options, interrupted)
     this.name = options.name
-    const script = join(import.meta.dirname, 'rebalance-node.ts')
-    this.#child = fork(script, [JSON.stringify(options)], { execArgv: ['--import', 'tsx'] })
-    running.add(this.#child)
-    this.#child.once('exit', () => {
-      running.delete(this.#child)
-      this.#ended.abort()
-    })
-  }
-
-  async told(wanted: News): Promise<void> {
-    const signal = AbortSignal.any([interrupted, this.#ended.signal])
-    const [news] = (await once(this.#child, 'message', { signal })) as [News]
-    if (news !== wanted) throw new Error(`node ${this.name} is '${news}' instead of '${wanted}'`)
   }
 
   /** Joins; resolved once it has that many partitions. */
-  join(share: number): Promise<void> {
-    return this.#order({ type: 'join', share }, 'serving')
+  async join(share: number): Promise<void> {
+    await this.ask({ type: 'join', share }, 'serving')
   }
 
-  leave(): Promise<void> {
-    return this.#order({ type: 'leave' }, 'left')
-  }
-
-  async kill(): Promise<void> {
-    if (!running.has(this.#child)) return
-    const exited = once(this.#child, 'exit')
-    this.#child.kill('SIGKILL')
-    await exited
-  }
-
-  async #order(order: Order, until: News): Promise<void> {
-    const told = this.told(until)
-    this.#child.send(order)
-    await told
+  async leave(): Promise<void> {
+    await this.ask({ type: 'leave' }, 'left')
   }
 }
-
-const running = new Set<ChildProcess>()
-const interruption = new AbortController()
-const interrupted = interruption.signal
-setMaxListeners(0, interrupted)
 
 interface ClusterOptions extends Omit<NodeOptions, 'workflows' | 'name'> {
   readonly namespace: string
@@ -115,43 +72,51 @@ class Cluster implements AsyncDisposable {
   readonly client: Client
   /** By partition. */
   readonly handles: readonly InstanceHandle[]
+  readonly interrupted: AbortSignal
   readonly #options: ClusterOptions
-  readonly #first: NodeProcess
+  readonly #first: GuestNode
 
   private constructor(
     client: Client,
     handles: readonly InstanceHandle[],
     options: ClusterOptions,
-    first: NodeProcess,
+    first: GuestNode,
+    interrupted: AbortSignal,
   ) {
     this.client = client
     this.handles = handles
+    this.interrupted = interrupted
     this.#options = options
     this.#first = first
   }
 
-  static async start(options: ClusterOptions): Promise<Cluster> {
-    const first = new NodeProcess({ ...options, name: 'first' })
-    await first.told('up')
+  static async start(options: ClusterOptions, interrupted: AbortSignal): Promise<Cluster> {
+    const first = new GuestNode({ ...options, name: 'first' }, interrupted)
+    await first.next('up')
     await first.join(options.partitions)
     const client = await connect({ servers: options.servers, namespace: options.namespace })
     const handles = await Promise.all(
       Array.from({ length: options.partitions }, (_, partition) => startIn(client, partition, options)),
     )
-    return new Cluster(client, handles, options, first)
+    return new Cluster(client, handles, options, first, interrupted)
   }
 
   /** Another node, up but not among the others yet. */
-  async prepare(name: string): Promise<NodeProcess> {
-    const node = new NodeProcess({ ...this.#options, name })
-    await node.told('up')
+  async prepare(name: string): Promise<GuestNode> {
+    const node = new GuestNode({ ...this.#options, name }, this.interrupted)
+    await node.next('up')
     return node
   }
 
   /** One instance in each partition that the node has when these two are alive. */
-  handlesOf(node: NodeProcess): readonly InstanceHandle[] {
+  handlesOf(node: GuestNode): readonly InstanceHandle[] {
     const names = [this.#first.name, node.name]
     return this.handles.filter((_, partition) => ownerOf(partition, names) === node.name)
+  }
+
+  /** Sends an event to each and answers how long it took until it was applied. */
+  measure(handles: readonly InstanceHandle[]): Promise<readonly number[]> {
+    return Promise.all(handles.map(handle => measure(handle, this.interrupted)))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -171,9 +136,9 @@ async function startIn(
 }
 
 /** Sends an event and answers how long it took until it was applied. */
-async function measure(handle: InstanceHandle): Promise<number> {
+async function measure(handle: InstanceHandle, signal: AbortSignal): Promise<number> {
   const startedAt = performance.now()
-  await handle.update({ type: 'ADD' }, { signal: interrupted, timeout: answerTimeout })
+  await handle.update({ type: 'ADD' }, { signal, timeout: answerTimeout })
   return performance.now() - startedAt
 }
 
@@ -181,9 +146,9 @@ async function measure(handle: InstanceHandle): Promise<number> {
 async function takeOver(cluster: Cluster, round: number): Promise<readonly number[]> {
   const victim = await cluster.prepare(`victim-${round}`)
   await victim.join(cluster.handlesOf(victim).length)
-  await Promise.all(cluster.handles.map(measure))
+  await cluster.measure(cluster.handles)
   await victim.kill()
-  return Promise.all(cluster.handlesOf(victim).map(measure))
+  return cluster.measure(cluster.handlesOf(victim))
 }
 
 /** Kills a node and starts it again; answers how long after its program ran again each of its partitions served. */
@@ -193,7 +158,7 @@ async function restart(cluster: Cluster, name: string): Promise<readonly number[
   await before.kill()
   const again = await cluster.prepare(name)
   const joined = again.join(cluster.handlesOf(again).length)
-  const times = await Promise.all(cluster.handlesOf(again).map(measure))
+  const times = await cluster.measure(cluster.handlesOf(again))
   await joined
   await again.kill()
   return times
@@ -209,7 +174,9 @@ interface Waits {
 async function joinAndLeave(cluster: Cluster, round: number, rate: number, waits: Waits): Promise<void> {
   const guest = await cluster.prepare(`guest-${round}`)
   const share = cluster.handlesOf(guest).length
-  waits.quiet.push(...(await during(cluster, rate, () => pause(500))))
+  waits.quiet.push(
+    ...(await during(cluster, rate, () => pause(500, undefined, { signal: cluster.interrupted }))),
+  )
   waits.joining.push(...(await during(cluster, rate, () => guest.join(share))))
   waits.leaving.push(...(await during(cluster, rate, () => guest.leave())))
   await guest.kill()
@@ -226,127 +193,55 @@ async function during(
   const perTick = Math.max(1, Math.round((rate * everyMs) / 1000))
   const timer = setInterval(() => {
     for (let index = 0; index < perTick; index++) {
-      const wait = measure(cluster.handles[waits.length % cluster.handles.length]!)
+      const wait = measure(cluster.handles[waits.length % cluster.handles.length]!, cluster.interrupted)
       // Heard of below, unless something else fails first.
       wait.catch(() => undefined)
       waits.push(wait)
     }
   }, everyMs)
   try {
-    await pause(250)
+    await pause(250, undefined, { signal: cluster.interrupted })
     await change()
-    await pause(500)
+    await pause(500, undefined, { signal: cluster.interrupted })
   } finally {
     clearInterval(timer)
   }
   return Promise.all(waits)
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms)
-    interrupted.addEventListener('abort', () => {
-      clearTimeout(timer)
-      reject(interrupted.reason as Error)
-    })
-  })
-}
-
-function figuresOf(values: readonly number[]): Figures {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = (share: number) =>
-    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!)
-  return { count: values.length, p50: at(0.5), p99: at(0.99), max: at(1) }
-}
-
-function progress(text: string): void {
-  process.stderr.write(`${text}\n`)
-}
-
-async function run(server: { readonly url: string }, settings: Settings): Promise<Record<string, Figures>> {
+async function run({ servers, interrupted }: Surroundings): Promise<Record<string, Spread>> {
   const { partitions, rate, rounds, ttl } = settings
-  const options = { servers: server.url, log: 'error', partitions } as const
+  const options = { servers, log: 'error', partitions } as const
   const takeOvers: number[] = []
   const waits: Waits = { quiet: [], joining: [], leaving: [] }
   {
-    await using cluster = await Cluster.start({ ...options, leaseTtl: ttl, namespace: 'rebalance' })
+    await using cluster = await Cluster.start(
+      { ...options, leaseTtl: ttl, namespace: 'rebalance' },
+      interrupted,
+    )
     for (let round = 1; round <= rounds; round++) {
-      progress(`join and leave, round ${round} of ${rounds}`)
+      progress.say(`join and leave, round ${round} of ${rounds}`)
       await joinAndLeave(cluster, round, rate, waits)
     }
     for (let round = 1; round <= rounds; round++) {
-      progress(`kill -9, round ${round} of ${rounds}`)
+      progress.say(`kill -9, round ${round} of ${rounds}`)
       takeOvers.push(...(await takeOver(cluster, round)))
     }
   }
   const restarts: number[] = []
-  await using cluster = await Cluster.start({ ...options, leaseTtl: restartTtlMs, namespace: 'restart' })
+  const restartOptions = { ...options, leaseTtl: restartTtlMs, namespace: 'restart' }
+  await using cluster = await Cluster.start(restartOptions, interrupted)
   for (let round = 1; round <= rounds; round++) {
-    progress(`kill -9 and restart under its own name, round ${round} of ${rounds}`)
+    progress.say(`kill -9 and restart under its own name, round ${round} of ${rounds}`)
     restarts.push(...(await restart(cluster, 'again')))
   }
   return {
-    [`killed, a lease lasts ${ttl} ms: event sent at once until applied`]: figuresOf(takeOvers),
-    'killed and restarted under its own name: program runs until event applied': figuresOf(restarts),
-    'nothing changes: event sent until applied': figuresOf(waits.quiet),
-    'a node joins: event sent until applied': figuresOf(waits.joining),
-    'a node leaves: event sent until applied': figuresOf(waits.leaving),
+    [`killed, a lease lasts ${ttl} ms: event sent at once until applied`]: spreadOf(takeOvers),
+    'killed and restarted under its own name: program runs until event applied': spreadOf(restarts),
+    'nothing changes: event sent until applied': spreadOf(waits.quiet),
+    'a node joins: event sent until applied': spreadOf(waits.joining),
+    'a node leaves: event sent until applied': spreadOf(waits.leaving),
   }
 }
 
-function readSettings(): (Settings & { readonly json: boolean }) | undefined {
-  const { values } = parseArgs({
-    options: {
-      help: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      partitions: { type: 'string', default: '32' },
-      rate: { type: 'string', default: '400' },
-      rounds: { type: 'string', default: '5' },
-      ttl: { type: 'string', default: '2000' },
-    },
-  })
-  if (values.help) return undefined
-  const whole = (name: 'partitions' | 'rate' | 'rounds' | 'ttl') => {
-    const value = Number(values[name])
-    if (Number.isSafeInteger(value) && value > 0) return value
-    process.stderr.write(`--${name} must be a whole number above 0; got '${values[name]}'\n`)
-    process.exit(2)
-  }
-  return {
-    json: values.json,
-    partitions: whole('partitions'),
-    rate: whole('rate'),
-    rounds: whole('rounds'),
-    ttl: whole('ttl'),
-  }
-}
-
-const settings = readSettings()
-if (settings === undefined) {
-  process.stdout.write(help)
-  process.exit()
-}
-await using server = await startServer({ path: process.env['HOLDFAST_NATS_SERVER'] })
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(name, () => interruption.abort(new Error('interrupted')))
-}
-try {
-  const figures = await run(server, settings)
-  const environment = { nats: server.serverVersion, node: process.version, ...settings }
-  if (settings.json) {
-    process.stdout.write(`${JSON.stringify({ environment, figures })}\n`)
-  } else {
-    process.stdout.write(
-      `${JSON.stringify(environment)}\n${''.padEnd(74)}   count     p50     p99     max (ms)\n`,
-    )
-    for (const [name, { count, p50, p99, max }] of Object.entries(figures)) {
-      const columns = [count, p50, p99, max].map(value => String(value).padStart(7)).join(' ')
-      process.stdout.write(`${name.padEnd(74)} ${columns}\n`)
-    }
-  }
-} catch (error) {
-  if (!interrupted.aborted) throw error
-  process.exitCode = 130
-} finally {
-  for (const child of running) child.kill('SIGKILL')
-}
+await runScript({ json, ...settings }, run, printSpreads)

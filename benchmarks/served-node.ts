@@ -1,0 +1,97 @@
+/** The inside of a node in a process of its own: tells how far it is, measures itself, and dies with who started it. */
+import { pino } from 'pino'
+
+import { createNode, type NodeOptions, type Workflow } from '../src/index.ts'
+
+export interface Measures {
+  /** Processor time since the process began. */
+  readonly cpuMs: number
+  readonly heapMiB: number
+  readonly rssMiB: number
+  /** Instances in memory. */
+  readonly resident: number
+}
+
+/** Measure yourself; after garbage was collected, if it is asked for. */
+export interface MeasureOrder {
+  readonly type: 'measure'
+  readonly gc: boolean
+}
+
+/** `at` in milliseconds since the epoch. */
+export type ServedNews =
+  /** Its program runs; of the node there is nothing yet. */
+  | { readonly type: 'up'; readonly at: number; readonly measures: Measures }
+  | { readonly type: 'serving'; readonly at: number }
+  /** It has looked through the records of all its partitions. */
+  | { readonly type: 'recovered'; readonly at: number }
+  | { readonly type: 'measured'; readonly measures: Measures }
+
+export interface ServedOptions extends Omit<NodeOptions, 'log' | 'workflows'> {
+  readonly partitions: number
+}
+
+const mebibyte = 2 ** 20
+
+/** Tells the one who started this process. */
+export function tell<News extends { readonly type: string }>(news: News): void {
+  process.send!(news)
+}
+
+/** Milliseconds since the epoch, with parts of them. */
+export function preciseNow(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/**
+ * Runs a node until the process is killed, or the one who started it is gone.
+ *
+ * @param obey told of every order but `measure`
+ */
+export async function serve<Order extends { readonly type: string } = never>(
+  options: ServedOptions,
+  workflows: readonly Workflow[],
+  obey: (order: Order) => void = () => {},
+): Promise<void> {
+  process.on('disconnect', () => process.exit())
+  let resident = () => 0
+  process.on('message', (order: MeasureOrder | Order) => {
+    if (isMeasure(order)) tell<ServedNews>({ type: 'measured', measures: measure(order.gc, resident()) })
+    else obey(order)
+  })
+  tell<ServedNews>({ type: 'up', at: preciseNow(), measures: measure(true, 0) })
+  let recovered = 0
+  const log = logTo(partitions => {
+    recovered += partitions
+    if (recovered === options.partitions) tell<ServedNews>({ type: 'recovered', at: preciseNow() })
+  })
+  const node = await createNode({ ...options, log, workflows })
+  resident = () => node.status().resident
+  tell<ServedNews>({ type: 'serving', at: preciseNow() })
+}
+
+function isMeasure(order: { readonly type: string }): order is MeasureOrder {
+  return order.type === 'measure'
+}
+
+/** Only its log tells when a node has recovered. What is wrong is passed on. */
+function logTo(onRecovered: (partitions: number) => void) {
+  const write = (line: string) => {
+    const { level, msg, partitions } = JSON.parse(line) as {
+      readonly level: number
+      readonly msg: string
+      readonly partitions: number
+    }
+    if (msg === 'recovered') onRecovered(partitions)
+    if (level > pino.levels.values['info']!) process.stderr.write(line)
+  }
+  return pino({ level: 'info' }, { write })
+}
+
+function measure(gc: boolean, resident: number): Measures {
+  // The second time takes what finalisers of the first have let go.
+  for (let round = 0; gc && round < 2; round++) globalThis.gc!()
+  const { heapUsed, rss } = process.memoryUsage()
+  const { system, user } = process.cpuUsage()
+  return { cpuMs: (system + user) / 1000, heapMiB: heapUsed / mebibyte, rssMiB: rss / mebibyte, resident }
+}
