@@ -1,0 +1,104 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+import type { Client, InstanceHandle, InstanceSummary, Workflow } from '../src/index.ts'
+import { inLanes } from './lanes.ts'
+import type { ProgressLine } from './progress-line.ts'
+
+/** How many starts or reads are on their way at a time. */
+const concurrency = 512
+const lookEveryMs = 200
+/** What does not get any further for so long has been lost. */
+const stuckAfterMs = 120_000
+
+export interface CrowdOptions {
+  readonly client: Client
+  readonly count: number
+  readonly interrupted: AbortSignal
+  /** Sets their ids apart from those of other crowds of the workflow. */
+  readonly prefix: string
+  readonly progress: ProgressLine
+  readonly workflow: string
+}
+
+/** Many instances of one workflow, numbered from 0. */
+export class Crowd<TWorkflow extends Workflow> {
+  readonly count: number
+  readonly #options: CrowdOptions
+
+  constructor(options: CrowdOptions) {
+    this.count = options.count
+    this.#options = options
+  }
+
+  idOf(index: number): string {
+    return `${this.#options.prefix}${index}`
+  }
+
+  handle(index: number): InstanceHandle<TWorkflow> {
+    const { client, workflow } = this.#options
+    return client.instance<TWorkflow>(workflow, this.idOf(index))
+  }
+
+  /** Starts them all, as fast as the client can; answers how many a second. */
+  async start(input?: (index: number) => unknown): Promise<number> {
+    const { client, count, interrupted: signal, progress, workflow } = this.#options
+    let started = 0
+    return inLanes(count, concurrency, async index => {
+      await client.start(workflow, { id: this.idOf(index), input: input?.(index), signal })
+      progress.count(++started, count, 'starts are stored')
+    })
+  }
+
+  /** Those that are stored, as the headers of their records tell: once each. */
+  async list(): Promise<ReadonlyMap<string, InstanceSummary>> {
+    const { client, interrupted: signal, prefix, workflow } = this.#options
+    const byId = new Map<string, InstanceSummary>()
+    for await (const row of client.list({ workflow }, { signal })) {
+      if (row.address.id.startsWith(prefix)) byId.set(row.address.id, row)
+    }
+    return byId
+  }
+
+  /** Reads every record and looks at it. */
+  async check(look: (handle: InstanceHandle<TWorkflow>, index: number) => Promise<void>): Promise<void> {
+    const { count, interrupted, progress } = this.#options
+    let checked = 0
+    await inLanes(count, concurrency, async index => {
+      interrupted.throwIfAborted()
+      await look(this.handle(index), index)
+      progress.count(++checked, count, 'instances are checked')
+    })
+  }
+
+  /**
+   * Looks until all of them are so far.
+   *
+   * @throws Error when two minutes bring none of them any further
+   */
+  async reach(what: string, look: () => Promise<number>): Promise<void> {
+    const { count, interrupted: signal, progress } = this.#options
+    let most = -1
+    let movedAt = 0
+    for (;;) {
+      const soFar = await look()
+      progress.count(soFar, count, what)
+      if (soFar >= count) return
+      const now = performance.now()
+      if (soFar > most) {
+        most = soFar
+        movedAt = now
+      } else if (now - movedAt > stuckAfterMs) {
+        throw new Error(`only ${soFar} of ${count} ${what}`)
+      }
+      await pause(lookEveryMs, undefined, { signal })
+    }
+  }
+
+  /** Looks until all of them are stored and none is in memory. */
+  rest(resident: () => Promise<number>): Promise<void> {
+    return this.reach('instances are at rest', async () => {
+      const awake = await resident()
+      return awake > 0 ? Math.max(0, this.count - awake) : (await this.list()).size
+    })
+  }
+}
