@@ -1,6 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import type { Client, InstanceHandle, InstanceSummary, Workflow } from '../src/index.ts'
+import {
+  isRuntimeError,
+  type Client,
+  type InstanceHandle,
+  type InstanceSummary,
+  type Workflow,
+} from '../src/index.ts'
 import { inLanes } from './lanes.ts'
 import type { ProgressLine } from './progress-line.ts'
 
@@ -44,28 +50,31 @@ export class Crowd<TWorkflow extends Workflow> {
     const { client, count, interrupted: signal, progress, workflow } = this.#options
     let started = 0
     return inLanes(count, concurrency, async index => {
-      await client.start(workflow, { id: this.idOf(index), input: input?.(index), signal })
+      const options = { id: this.idOf(index), input: input?.(index), signal }
+      await this.#whileBusy(() => client.start(workflow, options))
       progress.count(++started, count, 'starts are stored')
     })
   }
 
   /** Those that are stored, as the headers of their records tell: once each. */
-  async list(): Promise<ReadonlyMap<string, InstanceSummary>> {
+  list(): Promise<ReadonlyMap<string, InstanceSummary>> {
     const { client, interrupted: signal, prefix, workflow } = this.#options
-    const byId = new Map<string, InstanceSummary>()
-    for await (const row of client.list({ workflow }, { signal })) {
-      if (row.address.id.startsWith(prefix)) byId.set(row.address.id, row)
-    }
-    return byId
+    return this.#whileBusy(async () => {
+      const byId = new Map<string, InstanceSummary>()
+      for await (const row of client.list({ workflow }, { signal })) {
+        if (row.address.id.startsWith(prefix)) byId.set(row.address.id, row)
+      }
+      return byId
+    })
   }
 
   /** Reads every record and looks at it. */
-  async check(look: (handle: InstanceHandle<TWorkflow>, index: number) => Promise<void>): Promise<void> {
+  async check(look: (handle: InstanceHandle<TWorkflow>) => Promise<void>): Promise<void> {
     const { count, interrupted, progress } = this.#options
     let checked = 0
     await inLanes(count, concurrency, async index => {
       interrupted.throwIfAborted()
-      await look(this.handle(index), index)
+      await this.#whileBusy(() => look(this.handle(index)))
       progress.count(++checked, count, 'instances are checked')
     })
   }
@@ -100,5 +109,18 @@ export class Crowd<TWorkflow extends Workflow> {
       const awake = await resident()
       return awake > 0 ? Math.max(0, this.count - awake) : (await this.list()).size
     })
+  }
+
+  /** Does again what NATS was too busy to answer: what may be done twice. */
+  async #whileBusy<T>(work: () => Promise<T>): Promise<T> {
+    const giveUpAt = performance.now() + stuckAfterMs
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!isRuntimeError(error, 'STORE_UNAVAILABLE') || performance.now() > giveUpAt) throw error
+        await pause(lookEveryMs, undefined, { signal: this.#options.interrupted })
+      }
+    }
   }
 }
