@@ -82,19 +82,19 @@ export class Crowd<TWorkflow extends Workflow> {
   /**
    * Looks until all of them are so far.
    *
-   * @throws Error when two minutes bring none of them any further
+   * @throws Error when two minutes change nothing
    */
   async reach(what: string, look: () => Promise<number>): Promise<void> {
     const { count, interrupted: signal, progress } = this.#options
-    let most = -1
+    let last = -1
     let movedAt = 0
     for (;;) {
       const soFar = await look()
       progress.count(soFar, count, what)
       if (soFar >= count) return
       const now = performance.now()
-      if (soFar > most) {
-        most = soFar
+      if (soFar !== last) {
+        last = soFar
         movedAt = now
       } else if (now - movedAt > stuckAfterMs) {
         throw new Error(`only ${soFar} of ${count} ${what}`)

@@ -100,13 +100,13 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
   await check(distant, 0)
   await checkWaiting(hourly)
   const after = spreadOf([...firedAt.values()].map(at => at - upAt))
-  const bytes = 2 ** 20 / timers
   return {
     startsPerSecond: Math.round(waiting.startsPerSecond),
     idleCpuMsPerSecondWithout: rounded(plain.cpuMsPerSecond),
     idleCpuMsPerSecondWith: rounded(waiting.cpuMsPerSecond),
-    heapBytesPerTimer: Math.round((waiting.heapMiB - plain.heapMiB) * bytes),
-    residentBytesPerTimer: Math.round((waiting.rssMiB - plain.rssMiB) * bytes),
+    heapBytesPerTimer: Math.round(((waiting.heapMiB - plain.heapMiB) * 2 ** 20) / timers),
+    withoutMiB: rounded(plain.rssMiB),
+    withMiB: rounded(waiting.rssMiB),
     fired: late.count,
     lateP50Ms: late.p50,
     lateP99Ms: late.p99,
