@@ -235,34 +235,40 @@ export class Instance<D extends Delivery> {
     if (this.#isFull) return
     const isSingle = this.#singly || this.#workflow.persistence.isSingle
     const now = this.#host.now()
+    let isChosen = false
     do {
       const item = this.#waiting.shift()!
-      this.#turn.add(item, this.#apply(item, now))
-    } while (this.#waiting.length > 0 && !isSingle && !this.#isFull)
+      const decision = this.#apply(item, now)
+      this.#turn.add(item, decision)
+      isChosen = decision.type === 'accepted' && this.#isChosen()
+    } while (this.#waiting.length > 0 && !isSingle && !isChosen && !this.#isFull)
     if (!this.#isHolding) {
       this.#settle()
       this.#arm()
       this.#next()
-    } else if (this.#mustCommit()) {
+    } else if (isChosen || this.#mustCommit()) {
       this.#commit(now)
     } else {
       this.#hold()
     }
   }
 
+  /** Whether its workflow wants a revision of the state that it has come to. */
+  #isChosen(): boolean {
+    return this.#workflow.persistence.isChosen(this.#draft!.liveSnapshot, this.#turn.event)
+  }
+
   #mustCommit(): boolean {
     const { persistence } = this.#workflow
     if (!persistence.mayHold || this.#singly || this.#isFull || this.#finishing) return true
-    const { applied, event } = this.#turn
+    const { applied } = this.#turn
     const draft = this.#draft!
     return persistence.mustCommit({
       applied,
-      event,
       isNew: this.#revision === 0,
       isFinal: draft.status !== 'running',
       isResting: this.#waiting.length === 0 && !draft.isBusy,
       isAsking: draft.isAsking,
-      snapshot: draft.liveSnapshot,
     })
   }
 

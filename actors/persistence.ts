@@ -7,8 +7,6 @@ export const commitTag = 'commit'
 export interface Held {
   /** How many things have been applied: events, reports of activities, timers. */
   readonly applied: number
-  /** The last of them that was an event. */
-  readonly event: EventObject | undefined
   /** Whether no record of the instance exists yet. */
   readonly isNew: boolean
   /** Whether the instance has finished. */
@@ -17,8 +15,6 @@ export interface Held {
   readonly isResting: boolean
   /** Whether it asks for something that must not happen before a record says so. */
   readonly isAsking: boolean
-  /** The live snapshot of the root machine. */
-  readonly snapshot: unknown
 }
 
 /**
@@ -35,7 +31,14 @@ export interface Persistence {
   /** Whether activities begin before a record lists them: after a crash they begin again. */
   readonly startsEarly: boolean
   readonly maxHoldMs: number
-  /** Whether what is held must be committed now. */
+  /**
+   * Whether the state just come to must be committed before anything else is applied.
+   *
+   * @param snapshot the live one of the root machine
+   * @param event the last that was applied
+   */
+  isChosen(snapshot: unknown, event: EventObject | undefined): boolean
+  /** Whether what is held must be committed once nothing more waits. */
   mustCommit(held: Held): boolean
 }
 
@@ -49,6 +52,7 @@ export const perTurn: Persistence = Object.freeze({
   mayHold: false,
   startsEarly: false,
   maxHoldMs,
+  isChosen: () => false,
   mustCommit: () => true,
 })
 
@@ -60,7 +64,8 @@ export const atRest: Persistence = Object.freeze({
   ...perTurn,
   mayHold: true,
   startsEarly: true,
-  mustCommit: held => held.isFinal || held.isResting || isTagged(held.snapshot),
+  isChosen: isTagged,
+  mustCommit: held => held.isFinal || held.isResting,
 } satisfies Persistence)
 
 /** No revision: for work that need not survive. */
@@ -72,6 +77,7 @@ export function everySoOften(everyMs: number, events: number): Persistence {
     ...perTurn,
     mayHold: true,
     maxHoldMs: everyMs,
+    isChosen: isTagged,
     mustCommit: held => isDue(held) || held.applied >= events,
   } satisfies Persistence)
 }
@@ -83,13 +89,14 @@ export function whenChosen(
   return Object.freeze({
     ...perTurn,
     mayHold: true,
-    mustCommit: held => isDue(held) || isChosen(held.snapshot, held.event),
+    isChosen: (snapshot, event) => isTagged(snapshot) || isChosen(snapshot, event),
+    mustCommit: isDue,
   } satisfies Persistence)
 }
 
 /** Whether more than a change of state waits for the commit. */
-function isDue({ isNew, isFinal, isAsking, snapshot }: Held): boolean {
-  return isNew || isFinal || isAsking || isTagged(snapshot)
+function isDue({ isNew, isFinal, isAsking }: Held): boolean {
+  return isNew || isFinal || isAsking
 }
 
 function isTagged(snapshot: unknown): boolean {

@@ -93,6 +93,9 @@ export class Hosting implements InstanceHost<Received> {
 
   commit(record: InstanceRecord, summary: RecordSummary, expected: number): void {
     const { committer, tenure } = this.#context
+    // It was for what is being committed: what is held from here on has all its time.
+    this.#flushTimer?.cancel()
+    this.#flushTimer = undefined
     void committer.commit(record, summary, expected, tenure).then(
       revision => {
         this.#log.debug({ revision, event: summary.event, state: summary.state }, 'committed')

@@ -129,6 +129,10 @@ class Bench implements InstanceHost<Delivery> {
   }
 }
 
+function countOf(snapshot: unknown): number {
+  return (snapshot as { readonly context: { readonly count: number } }).context.count
+}
+
 describe('an instance stored', () => {
   it('per turn has one revision for all events that wait', () => {
     const bench = new Bench(perTurn)
@@ -238,9 +242,7 @@ describe('an instance stored', () => {
   })
 
   it('where a function says so is stored there, and in states tagged commit', () => {
-    const bench = new Bench(
-      whenChosen(snapshot => (snapshot as { context: { count: number } }).context.count === 2),
-    )
+    const bench = new Bench(whenChosen(state => countOf(state) === 2))
     bench.send('ADD')
     expect(bench.commits).toEqual([])
     bench.send('ADD')
@@ -249,6 +251,20 @@ describe('an instance stored', () => {
     bench.send('MARK')
 
     expect(bench.counts).toEqual([2, 3])
+  })
+
+  it.each([
+    ['a function chooses', whenChosen(state => countOf(state) === 2), ['ADD', 'ADD', 'ADD'], [0, 2]],
+    ['is tagged commit', everySoOften(250, 100), ['ADD', 'MARK', 'ADD'], [0, 1]],
+    ['is tagged commit, at rest', atRest, ['ADD', 'MARK', 'ADD'], [0, 1]],
+  ])('has a revision of each state that %s, whatever waits behind it', (_, persistence, types, counts) => {
+    const bench = new Bench(persistence)
+
+    bench.send('EMIT')
+    bench.send(...types)
+    bench.store()
+
+    expect(bench.counts).toEqual(counts)
   })
 
   it('applies everything again that it held when another write came first', () => {
