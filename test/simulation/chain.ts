@@ -11,6 +11,7 @@ export interface Chain {
   readonly summary: RecordSummary
   /** What it has gone through; empty for what is not a ledger. */
   readonly log: readonly string[]
+  readonly harvests: LedgerContext['harvests']
   /** What the last record has added to it. */
   readonly added: readonly string[]
   readonly commits: Set<string>
@@ -21,11 +22,12 @@ export interface Chain {
 /** The chain with that record as its last, which takes over the sets of the chain before. */
 export function linked(chain: Chain | undefined, { address, data, summary }: MemoryRecord): Chain {
   const record = decodeRecord(data)
-  const { log = [] } = record.snapshot.context as Partial<LedgerContext>
+  const { harvests = [], log = [] } = record.snapshot.context as Partial<LedgerContext>
   const { asked, commits } = chain ?? { asked: new Set(), commits: new Set() }
   for (const { path, incarnation } of record.activities) asked.add(`${path}/${incarnation}`)
   for (const { effectId } of record.outbox) asked.add(effectId)
-  return { address, record, summary: summary!, log, added: log.slice(chain?.log.length ?? 0), asked, commits }
+  const added = log.slice(chain?.log.length ?? 0)
+  return { address, record, summary: summary!, log, harvests, added, asked, commits }
 }
 
 export function isFinal(chain: Chain | undefined): boolean {

@@ -2,15 +2,18 @@
  * Watches a run and says when something is as it must never be: at every write, every effect and every acknowledgement,
  * and once everything has come to rest.
  */
-import type { InboxMessage, Lease } from '../../actors/ports.ts'
+import type { Envelope } from '../../actors/envelope.ts'
+import type { BlobKey, InboxMessage, Lease } from '../../actors/ports.ts'
 import type { Address } from '../../actors/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
 import { brokenBy, isApplied, isFinal, linked, type Chain } from './chain.ts'
 import { checkLog } from './ledger-log.ts'
-import type { LedgerEvent, PersistenceName } from './ledger.ts'
+import { Harvests } from './harvests.ts'
+import type { Fleet, LedgerEvent, PersistenceName } from './ledger.ts'
 import type { SimProcess } from './process.ts'
 import type { SimServer } from './server.ts'
+import type { Job } from './outside.ts'
 import type { World } from './world.ts'
 
 export interface CheckerContext {
@@ -49,6 +52,8 @@ export class Checker {
   readonly #conflicts = new Map<string, number>()
   /** By envelope id, those that no instance can take, with the code they must be kept under. */
   readonly #misfits = new Map<string, string>()
+  /** By address: whether a start has come that must be accepted, or one that must not. */
+  readonly #starts = new Map<string, 'accepted' | 'refused'>()
   readonly #buried = new Map<string, string>()
   /** The events that each instance was sent, in the order of each sender. */
   readonly #sent = new Map<string, LedgerEvent[]>()
@@ -57,6 +62,7 @@ export class Checker {
   readonly #started = new Set<string>()
   /** How often the custom action of each event has run. */
   readonly #actions = new Map<string, number>()
+  readonly #harvests = new Harvests()
   #calmSince = Number.POSITIVE_INFINITY
 
   constructor(context: CheckerContext) {
@@ -80,6 +86,13 @@ export class Checker {
   /** This envelope must end among the dead letters. */
   misfit(envelopeId: string, code: string): void {
     this.#misfits.set(envelopeId, code)
+  }
+
+  /** An envelope comes to the server. */
+  arrived(envelope: Envelope): void {
+    if (envelope.type !== 'start') return
+    const isRefused = (envelope.input as Partial<Job>).isRefused === true
+    this.#starts.set(formatAddress(envelope.target), isRefused ? 'refused' : 'accepted')
   }
 
   /** A sender was told what became of its event. */
@@ -142,6 +155,12 @@ export class Checker {
     this.#world.violated(`${process.name} emits ${effectId}, which no record of ${key} asks for`)
   }
 
+  /** Results of a bulk are put away. */
+  kept(process: SimProcess, key: BlobKey, content: Uint8Array): void {
+    const wrong = this.#harvests.kept(key, content)
+    if (wrong !== undefined) this.#world.violated(`${process.name}: ${wrong}`)
+  }
+
   /** An attempt of an activity begins: the record that asks for it must be stored, and it must not run already. */
   ran(process: SimProcess, idempotencyKey: string): void {
     // There activities begin before a record lists them, and do so again, under other keys, after a crash.
@@ -174,6 +193,8 @@ export class Checker {
     const key = formatAddress(envelope.target)
     const chain = this.#chains.get(key)
     if (this.#buried.has(envelope.id) || isFinal(chain)) return
+    // There is nothing to be stopped.
+    if (envelope.type === 'cancel' && this.#starts.get(key) !== 'accepted') return
     if (envelope.type === 'send' ? isApplied(chain, envelope.event) : chain !== undefined) return
     this.#world.violated(`${process.name} acknowledges ${envelope.id} to ${key}, whose outcome is not stored`)
   }
@@ -181,7 +202,9 @@ export class Checker {
   /** An envelope is kept as a dead letter. */
   buried(content: InboxMessage['content'], code: string, reason: string): void {
     const id = 'malformed' in content ? `malformed ${content.seq}` : content.envelope.id
-    if (this.#misfits.get(id) !== code) this.#world.violated(`${id} is a dead letter: ${code}: ${reason}`)
+    const isExpected =
+      this.#misfits.get(id) === code || (code === 'INPUT_INVALID' && this.#isRefused(content))
+    if (!isExpected) this.#world.violated(`${id} is a dead letter: ${code}: ${reason}`)
     this.#buried.set(id, code)
   }
 
@@ -211,6 +234,13 @@ export class Checker {
     for (const { effectId, event } of server.namespace.events) {
       const tag = String(event['tag'])
       emitted.set(tag, (emitted.get(tag) ?? new Set()).add(effectId))
+    }
+    for (const { address, harvests } of this.#chains.values()) {
+      for (const harvest of harvests) {
+        const fleet = this.#events.get(harvest.tag) as Fleet
+        const wrong = this.#harvests.wrongWith(harvest, fleet.jobs)
+        if (wrong !== undefined) this.#world.violated(`${formatAddress(address)}: ${wrong}`)
+      }
     }
     const told = this.#told()
     for (const [id, sent] of this.#sent) {
@@ -298,6 +328,10 @@ export class Checker {
     repetitions.done++
     if (repetitions.done <= repetitions.allowed + conflicts) return
     this.#world.violated(`${process.name} does ${what} again, though nobody else has written`)
+  }
+
+  #isRefused(content: InboxMessage['content']): boolean {
+    return !('malformed' in content) && this.#starts.get(formatAddress(content.envelope.target)) === 'refused'
   }
 
   #leaseOf(process: SimProcess, address: Address): Lease | undefined {

@@ -1,7 +1,20 @@
 import { assign, setup } from 'xstate'
 
 import { defineWorkflow, type Workflow } from '../../src/workflow/define-workflow.ts'
+import type { StandardSchema } from '../../src/workflow/schema.ts'
 import { workOn, type Job, type Outside } from './outside.ts'
+
+/** Refuses a job that asks for it. */
+const jobSchema: StandardSchema<Job> = {
+  '~standard': {
+    version: 1,
+    vendor: 'simulation',
+    validate: value =>
+      (value as Job).isRefused === true
+        ? { issues: [{ message: 'refused on purpose' }] }
+        : { value: value as Job },
+  },
+}
 
 /** What another instance has done for it, as a child: it waits a little, works, and fails when the work fails. */
 export function choreWorkflow(outside: Outside): Workflow {
@@ -30,5 +43,5 @@ export function choreWorkflow(outside: Outside): Workflow {
       done: { type: 'final' },
     },
   })
-  return defineWorkflow(machine)
+  return defineWorkflow(machine, { input: jobSchema })
 }

@@ -1,5 +1,5 @@
-import type { LedgerEvent } from './ledger.ts'
-import type { Job } from './outside.ts'
+import type { Fleet, LedgerEvent } from './ledger.ts'
+import { fails } from './outside.ts'
 
 /** What the world outside has seen of an event. */
 export interface Traces {
@@ -59,10 +59,12 @@ export function checkLog(
       if (queues.ERRAND.shift() !== tag) return `${entry}, which was not the next errand`
     } else if (what === 'finished' || what === 'spoilt' || what === 'revoked') {
       if (queues.CHORE.shift() !== tag) return `${entry}, which was not the next chore`
-    } else if (what === 'gathered') {
+    } else if (what === 'gathered' || what === 'sunk' || what === 'scattered') {
       const fleet = events.get(tag)
-      const expected = fleet?.type === 'FLEET' ? gathered(tag, fleet.jobs) : undefined
-      if (queues.FLEET.shift() !== tag || entry !== expected) return `${entry} in place of ${expected}`
+      const possible = fleet?.type === 'FLEET' ? endsOf(fleet) : []
+      if (queues.FLEET.shift() !== tag || !possible.includes(entry)) {
+        return `${entry} in place of ${possible.join(' or ')}`
+      }
     } else if (what === 'told') {
       told.push(tag)
     } else if (what === 'heard') {
@@ -82,10 +84,15 @@ export function checkLog(
   return open.length > 0 ? `nothing has come of ${open.join(', ')}` : undefined
 }
 
-/** What must come back of a fleet. */
-function gathered(tag: string, jobs: readonly Job[]): string {
-  const failed = jobs.filter(job => job.failures > 0).length
-  return `gathered ${tag} ${jobs.length - failed} ${failed}`
+/** What may become of a fleet. */
+function endsOf({ isStrict, jobs, patienceMs, tag }: Fleet): readonly string[] {
+  const failed = jobs.filter(fails).length
+  const isEndless = jobs.some(job => !(job.isRefused ?? false) && job.durationMs === Number.POSITIVE_INFINITY)
+  const ends: string[] = []
+  if (isStrict && failed > 0) ends.push(`sunk ${tag}`)
+  else if (!isEndless) ends.push(`gathered ${tag} ${jobs.length - failed} ${failed}`)
+  if (patienceMs < Number.POSITIVE_INFINITY) ends.push(`scattered ${tag}`)
+  return ends
 }
 
 function checkSenders(

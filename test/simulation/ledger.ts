@@ -5,10 +5,20 @@ import { bulk } from '../../src/workflow/bulk.ts'
 import { childWorkflow } from '../../src/workflow/child-workflow.ts'
 import { defineWorkflow, type Workflow } from '../../src/workflow/define-workflow.ts'
 import { instanceRef } from '../../src/workflow/instance-ref.ts'
+import type { Harvest } from './harvests.ts'
 import { askOf, workOn, type Job, type Outside } from './outside.ts'
 
 /** There is one timer of each: setting it again replaces it. */
 export type TimerId = 'left' | 'right'
+
+/** Jobs to be done together, within some time. */
+export interface Fleet {
+  readonly tag: string
+  readonly jobs: readonly Job[]
+  readonly patienceMs: number
+  /** Whether the first failure ends it. */
+  readonly isStrict: boolean
+}
 
 /** Every event has a tag of its own: its sender, and how many it has sent before. */
 export type LedgerEvent =
@@ -19,7 +29,7 @@ export type LedgerEvent =
   | ({ readonly type: 'JOB' } & Job)
   | ({ readonly type: 'ERRAND' } & Job)
   | ({ readonly type: 'CHORE' } & Job)
-  | { readonly type: 'FLEET'; readonly tag: string; readonly jobs: readonly Job[] }
+  | ({ readonly type: 'FLEET' } & Fleet)
   | { readonly type: 'EMIT'; readonly tag: string }
   | { readonly type: 'ACT'; readonly tag: string }
   | { readonly type: 'HEARD'; readonly tag: string }
@@ -33,7 +43,8 @@ export interface LedgerContext {
   readonly jobs: readonly Job[]
   readonly errands: readonly Job[]
   readonly chores: readonly Job[]
-  readonly fleets: readonly (readonly Job[])[]
+  readonly fleets: readonly Fleet[]
+  readonly harvests: readonly Harvest[]
 }
 
 /** When instances are stored: see Persist. */
@@ -68,7 +79,12 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
     },
     actors: {
       chore: childWorkflow(chore) as PromiseActorLogic<string, Job>,
-      fleet: bulk<Workflow, readonly Job[]>(chore, { concurrency: 2, items: jobs => jobs }),
+      fleet: bulk<Workflow, Fleet>(chore, { concurrency: 2, items: ({ jobs }) => jobs }),
+      strictFleet: bulk<Workflow, Fleet>(chore, {
+        concurrency: 3,
+        failFast: true,
+        items: ({ jobs }) => jobs,
+      }),
       errand: errandMachine(outside),
       work: workOn(outside),
     },
@@ -90,11 +106,19 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
         chores: ({ context }) => context.chores.slice(1),
       }),
       noteFleet: assign({
-        log: ({ context }, { outcome }: { outcome: BulkOutcome<unknown> }) => [
+        log: ({ context }, { as }: { as: string }) => [...context.log, `${as} ${context.fleets[0]!.tag}`],
+        fleets: ({ context }) => context.fleets.slice(1),
+      }),
+      noteHarvest: assign({
+        log: ({ context }, { outcome: { failed, succeeded } }: { outcome: BulkOutcome<string> }) => [
           ...context.log,
-          `gathered ${tagOf(context.fleets[0]!)} ${outcome.succeeded} ${outcome.failed}`,
+          `gathered ${context.fleets[0]!.tag} ${succeeded} ${failed}`,
         ],
         fleets: ({ context }) => context.fleets.slice(1),
+        harvests: ({ context }, { outcome: { results } }) => [
+          ...context.harvests,
+          { tag: context.fleets[0]!.tag, results },
+        ],
       }),
       publish: emit(({ event }) => ({ type: 'noted' as const, tag: event.tag })),
       act: ({ self }, { tag }: { tag: string }) => {
@@ -105,11 +129,13 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
     delays: {
       jobPatience: ({ context }) => context.jobs[0]!.patienceMs,
       chorePatience: ({ context }) => context.chores[0]!.patienceMs,
+      fleetPatience: ({ context }) => context.fleets[0]!.patienceMs,
     },
     guards: {
       hasJob: ({ context }) => context.jobs.length > 0,
       hasErrand: ({ context }) => context.errands.length > 0,
       hasFleet: ({ context }) => context.fleets.length > 0,
+      hasStrictFleet: ({ context }) => context.fleets[0]?.isStrict === true,
       hasChore: ({ context }) => context.chores.length > 0,
       isLeft: ({ event }) => event.type === 'TIMER' && event.id === 'left',
     },
@@ -121,6 +147,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       errands: [],
       chores: [],
       fleets: [],
+      harvests: [],
     }),
     initial: 'open',
     states: {
@@ -144,7 +171,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
             actions: ['note', assign({ chores: ({ context, event }) => [...context.chores, event] })],
           },
           FLEET: {
-            actions: ['note', assign({ fleets: ({ context, event }) => [...context.fleets, event.jobs] })],
+            actions: ['note', assign({ fleets: ({ context, event }) => [...context.fleets, event] })],
           },
           EMIT: { actions: ['note', 'publish'] },
           ACT: { actions: ['note', { type: 'act', params: ({ event }) => ({ tag: event.tag }) }] },
@@ -198,14 +225,45 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
           harbour: {
             initial: 'idle',
             states: {
-              idle: { always: { guard: 'hasFleet', target: 'sailing' } },
+              idle: {
+                id: 'idle',
+                always: [
+                  { guard: 'hasStrictFleet', target: 'sailing.strictly' },
+                  { guard: 'hasFleet', target: 'sailing' },
+                ],
+              },
               sailing: {
-                invoke: {
-                  src: 'fleet',
-                  input: ({ context }) => context.fleets[0]!,
-                  onDone: {
+                initial: 'freely',
+                after: {
+                  fleetPatience: {
                     target: 'idle',
-                    actions: { type: 'noteFleet', params: ({ event }) => ({ outcome: event.output }) },
+                    actions: { type: 'noteFleet', params: { as: 'scattered' } },
+                  },
+                },
+                states: {
+                  freely: {
+                    invoke: {
+                      src: 'fleet',
+                      input: ({ context }) => context.fleets[0]!,
+                      onDone: {
+                        target: '#idle',
+                        actions: { type: 'noteHarvest', params: ({ event }) => ({ outcome: event.output }) },
+                      },
+                    },
+                  },
+                  strictly: {
+                    invoke: {
+                      src: 'strictFleet',
+                      input: ({ context }) => context.fleets[0]!,
+                      onDone: {
+                        target: '#idle',
+                        actions: { type: 'noteHarvest', params: ({ event }) => ({ outcome: event.output }) },
+                      },
+                      onError: {
+                        target: '#idle',
+                        actions: { type: 'noteFleet', params: { as: 'sunk' } },
+                      },
+                    },
                   },
                 },
               },
@@ -237,11 +295,6 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
     },
   })
   return defineWorkflow(machine, { persist: persistences[persistence] as 'turn' })
-}
-
-/** The tag of the event that has sent the fleet. */
-function tagOf(jobs: readonly Job[]): string {
-  return jobs[0]!.tag
 }
 
 /** A nested machine: waits, then asks. */

@@ -23,6 +23,13 @@ export interface Job {
   readonly failures: number
   /** How long it may take, or how long to wait before it is begun. */
   readonly patienceMs: number
+  /** Whether the schema of whoever is asked to do it refuses it. */
+  readonly isRefused?: boolean
+}
+
+/** Whether it fails, whatever else happens: as one of a fleet. */
+export function fails({ failures, isRefused = false }: Job): boolean {
+  return isRefused || failures > 0
 }
 
 /** An activity that takes its time, and fails as often as it is asked to. */

@@ -5,7 +5,7 @@ import { digest } from '../../src/codec/digest.ts'
 import type { ClientTransport } from '../../src/nats/transport.ts'
 import type { Workflow } from '../../src/workflow/define-workflow.ts'
 import type { Checker } from './checker.ts'
-import type { LedgerEvent } from './ledger.ts'
+import type { Fleet, LedgerEvent } from './ledger.ts'
 import type { Job } from './outside.ts'
 import type { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
@@ -182,10 +182,11 @@ export class Sender {
         return { type, tag, id: random.pick(['left', 'right']) }
       case 'JOB':
       case 'ERRAND':
-      case 'CHORE':
         return { type, ...job }
+      case 'CHORE':
+        return { type, ...job, ...this.#turnOut() }
       case 'FLEET':
-        return { type, tag, jobs: Array.from({ length: random.whole(1, 6) }, () => this.#ship(tag)) }
+        return { type, ...this.#fleet(tag) }
       case 'TELL':
         return { type, tag, to: random.pick(this.#ids) }
       case 'RANG':
@@ -200,10 +201,32 @@ export class Sender {
     }
   }
 
-  /** One that always succeeds or always fails, whatever happens. */
+  /** Some chores never end by themselves; of some only the refusal of their start can tell how they ended. */
+  #turnOut(): Partial<Job> {
+    const random = this.#random
+    if (random.chance(0.15)) return { durationMs: Number.POSITIVE_INFINITY }
+    return random.chance(0.15) ? { isRefused: true, patienceMs: Number.POSITIVE_INFINITY } : {}
+  }
+
+  #fleet(tag: string): Fleet {
+    const random = this.#random
+    // So large that the results of a few make a chunk.
+    const cargo = random.chance(0.1) ? '.'.repeat(9_000) : ''
+    const isStrict = random.chance(0.3)
+    // With many, what is told twice may come the second time when the first is no longer among the last.
+    const count = cargo === '' && random.chance(0.25) ? random.whole(10, 24) : random.whole(1, 6)
+    const jobs = Array.from({ length: count }, (_, index) => this.#ship(`${tag}/${index}${cargo}`))
+    const mayNotEnd = jobs.some(({ durationMs }) => durationMs === Number.POSITIVE_INFINITY)
+    const patienceMs = mayNotEnd || random.chance(0.3) ? random.between(0, 5_000) : Number.POSITIVE_INFINITY
+    return { tag, isStrict, jobs, patienceMs }
+  }
+
+  /** One that always succeeds or always fails or never ends, whatever happens. */
   #ship(tag: string): Job {
-    const failures = this.#random.chance(0.7) ? 0 : Number.POSITIVE_INFINITY
-    return { tag, durationMs: this.#random.skewed(0, 500), failures, patienceMs: 0 }
+    const random = this.#random
+    const durationMs = random.chance(0.05) ? Number.POSITIVE_INFINITY : random.skewed(0, 500)
+    const failures = random.chance(0.8) ? 0 : Number.POSITIVE_INFINITY
+    return { tag, durationMs, failures, patienceMs: 0, isRefused: random.chance(0.1) }
   }
 
   #pickKind(): keyof Traffic['weights'] {

@@ -8,10 +8,22 @@ interface Stored {
   readonly seq: number
   /** How many envelopes its instance had been sent, it included. */
   readonly count: number
+  readonly at: number
   isForgotten: boolean
 }
 
-/** So many envelopes a record remembers: an id that the server has forgotten is recognised if it is among them. */
+/** How well the server knows what it was sent. */
+export interface Memory {
+  /** How long it knows the id of an envelope. */
+  readonly rememberMs: number
+  /** An envelope is stored that may come again much later. */
+  stored(again: () => void): void
+}
+
+/**
+ * So many envelopes a record remembers: an id that the server has forgotten is recognised if it is among them. What
+ * another instance or an ordered source sends is recognised for ever.
+ */
 const remembered = 8
 
 /** The server: what it keeps, and what it forgets when it is killed. */
@@ -19,11 +31,13 @@ export class SimServer {
   readonly namespace: MemoryNamespace
   /** The envelopes of the deduplication window, by id. */
   readonly #stored = new Map<string, Stored>()
+  readonly #memory: Memory
   /** How many envelopes each instance has been sent. */
   readonly #counts = new Map<string, number>()
 
-  constructor(options: MemoryNamespaceOptions) {
+  constructor(options: MemoryNamespaceOptions, memory: Memory) {
     this.namespace = new MemoryNamespace(options)
+    this.#memory = memory
   }
 
   /** Encodes an envelope at once; answers what stores it, once, when it arrives. */
@@ -31,14 +45,22 @@ export class SimServer {
     const data = encodeEnvelope(envelope)
     const partition = partitionOf(envelope.target, this.namespace.partitions)
     const target = formatAddress(envelope.target)
-    return () => {
+    const isBare = envelope.type === 'send' && envelope.source === undefined
+    const { clock } = this.namespace
+    const store = () => {
       const before = this.#counts.get(target) ?? 0
       const stored = this.#stored.get(envelope.id)
-      if (stored !== undefined && !(stored.isForgotten && before - stored.count < remembered)) return
+      const at = clock.monotonic()
+      if (stored !== undefined) {
+        const isForgotten = stored.isForgotten || at - stored.at > this.#memory.rememberMs
+        if (!isForgotten || (isBare && before - stored.count >= remembered)) return
+      }
       this.#counts.set(target, before + 1)
       const seq = this.namespace.deliver(partition, data, replyTo)
-      this.#stored.set(envelope.id, { partition, seq, count: before + 1, isForgotten: false })
+      this.#stored.set(envelope.id, { partition, seq, count: before + 1, at, isForgotten: false })
+      if (!isBare) this.#memory.stored(store)
     }
+    return store
   }
 
   /** How many envelopes are not acknowledged. */

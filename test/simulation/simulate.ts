@@ -79,8 +79,9 @@ class Scene {
     this.#nodes = random.pick([1, 2, 2, 3, 3, 4])
     this.#leaseTtlMs = random.between(1_500, 6_000)
     const partitions = random.whole(1, 5)
-    this.#server = new SimServer({ clock: world.clock, leaseTtlMs: this.#leaseTtlMs, partitions })
     this.#storm = new Storm(drawClimate(random), world, process => this.#crash(process))
+    const options = { clock: world.clock, leaseTtlMs: this.#leaseTtlMs, partitions }
+    this.#server = new SimServer(options, this.#storm)
     const persistence = random.pick(persistenceChoices)
     this.#persistence = persistence
     const ledger = stage.ledger(persistence)
@@ -274,7 +275,7 @@ function drawTraffic(random: Random): Traffic {
       JOB: weight(2),
       ERRAND: weight(1),
       CHORE: weight(0.7),
-      FLEET: weight(0.15),
+      FLEET: weight(0.5),
       EMIT: weight(1),
       ACT: weight(1),
       HEARD: 0,

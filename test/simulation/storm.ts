@@ -1,6 +1,7 @@
 import type { Fate, Weather } from './link.ts'
 import type { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
+import type { Memory } from './server.ts'
 import type { World } from './world.ts'
 
 /** What can happen to the cluster as a whole. */
@@ -32,7 +33,14 @@ export interface Climate {
   readonly refused: number
   /** How likely a node crashes right after a request of its own has happened. */
   readonly crashAfter: number
+  /** How long the server knows the id of an envelope. */
+  readonly rememberMs: number
+  /** How likely an envelope comes once more when the server has forgotten it: who sent it was stuck, or stopped. */
+  readonly echoes: number
 }
+
+/** As NATS has it, unless a run wants to see what comes after that. */
+const dedupMs = 120_000
 
 export function drawClimate(random: Random): Climate {
   const some = (most: number) => (random.chance(0.5) ? random.skewed(0, most) : 0)
@@ -47,11 +55,13 @@ export function drawClimate(random: Random): Climate {
     answerLost: some(0.1),
     refused: some(0.1),
     crashAfter: some(0.02),
+    rememberMs: random.chance(0.5) ? random.skewed(0, 3_000) : dedupMs,
+    echoes: random.chance(0.5) ? random.between(0, 0.4) : 0,
   }
 }
 
 /** The weather of a run: bad until it clears up. */
-export class Storm implements Weather {
+export class Storm implements Memory, Weather {
   readonly climate: Climate
   readonly #world: World
   readonly #crash: (process: SimProcess) => void
@@ -66,6 +76,10 @@ export class Storm implements Weather {
 
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  get rememberMs(): number {
+    return this.climate.rememberMs
   }
 
   clearUp(): void {
@@ -87,6 +101,13 @@ export class Storm implements Weather {
     if (drawn < requestLost) return 'requestLost'
     if (drawn < requestLost + answerLost) return 'answerLost'
     return drawn < requestLost + answerLost + refused ? 'refused' : 'answered'
+  }
+
+  stored(again: () => void): void {
+    const { random } = this.#world
+    const { echoes, rememberMs } = this.climate
+    if (this.#isOver || !random.chance(echoes)) return
+    this.#world.after(rememberMs + random.skewed(0, 8_000), again)
   }
 
   happened(process: SimProcess): void {

@@ -124,7 +124,11 @@ function simInbox({ checker, link, server }: SimTransportContext): Inbox {
   const { namespace } = server
   return {
     async publish(envelope, { replyTo, signal } = {}) {
-      const store = server.envelope(envelope, replyTo)
+      const stored = server.envelope(envelope, replyTo)
+      const store = () => {
+        checker.arrived(envelope)
+        stored()
+      }
       const lane = `publish ${partitionOf(envelope.target, namespace.partitions)}`
       await link.publishOnce(lane, `publish ${envelope.id}`, store, signal)
     },
@@ -185,10 +189,14 @@ function simHeartbeats({ link }: SimTransportContext, heartbeats: MemoryHeartbea
   }
 }
 
-function simBlobs({ link, server }: SimTransportContext): Blobs {
+function simBlobs({ checker, link, server }: SimTransportContext): Blobs {
   const blobs = new MemoryBlobs(server.namespace)
   return {
-    put: (key, content) => link.request('blobs', `put ${key.name}`, () => blobs.put(key, content)),
+    put: (key, content) =>
+      link.request('blobs', `put ${key.name}`, () => {
+        checker.kept(link.process, key, content)
+        return blobs.put(key, content)
+      }),
     get: key => link.request('blobs', `get ${key.name}`, () => blobs.get(key)),
   }
 }
