@@ -25,8 +25,8 @@ export interface InstanceHost<D extends Delivery> {
   settle(delivery: D, verdict: Verdict): void
   /** Calls {@link Instance.wake} at that moment. Replaces the moment asked for before; undefined clears it. */
   wakeAt(dueAt: number | undefined): void
-  /** Calls {@link Instance.flush} after that time, in milliseconds, unless it is going to anyway. */
-  flushAfter(delayMs: number): void
+  /** Calls {@link Instance.flush} after that time, in milliseconds, unless it is going to anyway; undefined: not at all. */
+  flushAfter(delayMs: number | undefined): void
   /** Stops whatever activities still run for it: they will be asked for again. */
   abandonActivities(): void
   /** A unique id for a commit. */

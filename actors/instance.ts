@@ -319,6 +319,8 @@ export class Instance<D extends Delivery> {
     const draft = this.#draft!
     const record = draft.record(now)
     this.#state = 'committing'
+    // It was for what is being committed: what is held after that has all its time.
+    this.#host.flushAfter(undefined)
     if (!this.#workflow.persistence.isStored) {
       this.committed(this.#revision)
       return

@@ -93,9 +93,6 @@ export class Hosting implements InstanceHost<Received> {
 
   commit(record: InstanceRecord, summary: RecordSummary, expected: number): void {
     const { committer, tenure } = this.#context
-    // It was for what is being committed: what is held from here on has all its time.
-    this.#flushTimer?.cancel()
-    this.#flushTimer = undefined
     void committer.commit(record, summary, expected, tenure).then(
       revision => {
         this.#log.debug({ revision, event: summary.event, state: summary.state }, 'committed')
@@ -125,7 +122,12 @@ export class Hosting implements InstanceHost<Received> {
     this.#context.wakeAt(this.address, dueAt)
   }
 
-  flushAfter(delayMs: number): void {
+  flushAfter(delayMs: number | undefined): void {
+    if (delayMs === undefined) {
+      this.#flushTimer?.cancel()
+      this.#flushTimer = undefined
+      return
+    }
     this.#flushTimer ??= this.#context.clock.setTimer(delayMs, () => {
       this.#flushTimer = undefined
       this.instance.flush()

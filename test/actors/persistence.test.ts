@@ -90,7 +90,7 @@ class Bench implements InstanceHost<Delivery> {
   settle({ envelope }: Delivery): void {
     this.settled.push(envelope.type === 'send' ? envelope.event.type : envelope.type)
   }
-  flushAfter(delayMs: number): void {
+  flushAfter(delayMs: number | undefined): void {
     this.flushMs = delayMs
   }
   wakeAt(): void {}
@@ -197,6 +197,18 @@ describe('an instance stored', () => {
 
     expect(bench.counts).toEqual([2])
     expect(bench.settled).toEqual(['ADD', 'ADD'])
+  })
+
+  it('every so often gives what is held after a commit all its time', () => {
+    const bench = new Bench(everySoOften(250, 100))
+
+    bench.send('ADD')
+    bench.send('EMIT')
+    expect(bench.flushMs).toBeUndefined()
+    bench.store()
+    bench.send('ADD')
+
+    expect(bench.flushMs).toBe(250)
   })
 
   it('every so often is stored at once when it is to finish, and settled', () => {
