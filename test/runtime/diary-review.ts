@@ -11,7 +11,8 @@ import {
 } from '../support/diaries.ts'
 import type { Doings, History } from './mortal-node.ts'
 
-const maxHoldMs = 1000
+/** See `actors/persistence.ts`. */
+export const maxHoldMs = 1000
 /** What a hold may seem shorter by, for milliseconds are whole. */
 const roundingMs = 2
 

@@ -13,6 +13,8 @@ import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 import { forkScript, nextMessage } from '../support/processes.ts'
 import type { Death } from './diary-process.ts'
 
+/** A process that must kill itself and has not by then does not do what it should. */
+const deathWithinMs = 30_000
 const script = join(import.meta.dirname, 'diary-process.ts')
 
 /** What one process has done for one instance, in order. */
@@ -46,7 +48,9 @@ export class MortalNode {
 
   async died(): Promise<void> {
     const { exitCode, signalCode } = this.#process!
-    if (exitCode === null && signalCode === null) await once(this.#process!, 'exit')
+    if (exitCode === null && signalCode === null) {
+      await once(this.#process!, 'exit', { signal: AbortSignal.timeout(deathWithinMs) })
+    }
     const { signalCode: signal, exitCode: code } = this.#process!
     if (signal !== 'SIGKILL') throw new Error(`the node ended with ${String(signal ?? code)} by itself`)
   }

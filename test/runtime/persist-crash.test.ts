@@ -7,7 +7,7 @@ import { sharedServerUrl } from '../support/nats.ts'
 import { scratchDir } from '../support/processes.ts'
 import { randomFrom } from '../support/random.ts'
 import type { Death } from './diary-process.ts'
-import { heardBy, pageOf, wrongRevision, wrongsOf } from './diary-review.ts'
+import { heardBy, maxHoldMs, pageOf, wrongRevision, wrongsOf } from './diary-review.ts'
 import { MortalNode, type Doings, type History } from './mortal-node.ts'
 
 const stored = ['transition', 'turn', 'rest', 'every', 'chosen', 'tagged'] as const
@@ -56,6 +56,7 @@ describe('a node killed again and again', () => {
       let client: Client | undefined
       const lives: { readonly did: ReadonlyMap<string, Doings> }[] = []
       const wrongs: string[] = []
+      const heldAtRestMs: number[] = []
       let found: History = new Map()
       let sent = 0
       const sendMore = async (client: Client) => {
@@ -87,7 +88,9 @@ describe('a node killed again and again', () => {
           wrongsOf(name, done, pageOf(found, key), pageOf(left, key)).forEach(say)
           const revisions = left.get(key) ?? []
           for (const [index, revision] of revisions.slice(1).entries()) {
-            const wrong = wrongRevision(name, revisions[index]!, revision)
+            const before = revisions[index]!
+            if (name === 'rest') heldAtRestMs.push(revision.updatedAt - before.updatedAt)
+            const wrong = wrongRevision(name, before, revision)
             if (wrong !== undefined) say(`a revision ${wrong}`)
           }
           const heard = heardBy(left, listenerOf(name, id))
@@ -127,6 +130,8 @@ describe('a node killed again and again', () => {
         [...timesOf('works', `rest/${id}`).values()].filter(n => n > 1),
       )
       expect(repeatedAtRest).not.toEqual([])
+      // On arrival at rest, not only when it has been held for too long.
+      expect(Math.min(...heldAtRestMs)).toBeLessThan(maxHoldMs)
     },
   )
 
