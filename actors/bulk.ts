@@ -138,6 +138,10 @@ export class Bulk {
     return this.#running
   }
 
+  isRunning(index: number): boolean {
+    return this.#running.has(index)
+  }
+
   get isOver(): boolean {
     return this.#completed === this.#total
   }

@@ -11,7 +11,7 @@ import {
 import type { Effect } from './effect.ts'
 import { isRuntimeError } from './errors.ts'
 import type { Family } from './family.ts'
-import type { ItemEntry, Outbox } from './outbox.ts'
+import type { ItemEntry, Outbox, PostEntry } from './outbox.ts'
 import { plainError } from './plain-error.ts'
 import type { ActivityRecord, ActorPath } from './record.ts'
 import type { LeafOutcome } from './xstate/leaf.ts'
@@ -84,8 +84,8 @@ export class Bulks {
     const open = this.#byPath.get(path)
     if (open === undefined) return false
     this.#byPath.delete(path)
-    const unstarted = this.#outbox.withdrawItems(path)
     const { activity, bulk } = open
+    const unstarted = this.#outbox.withdrawItems(path, entry => this.#startOf(open, entry))
     for (const index of bulk.running) {
       if (!unstarted.has(index))
         this.#family.cancel(this.#family.child(bulk.workflow, activity, index).address)
@@ -126,6 +126,26 @@ export class Bulks {
     const open = { activity, bulk, spec, itemAt }
     this.#byPath.set(activity.path, open)
     return open
+  }
+
+  /** What starts the child of an entry, to be kept without the bulk. Undefined for one that is over, so has started. */
+  #startOf(
+    { activity, bulk, itemAt, spec }: OpenBulk,
+    { effectId, index }: ItemEntry,
+  ): PostEntry | undefined {
+    if (spec === undefined || !bulk.isRunning(index)) return undefined
+    const { address, parent } = this.#family.child(bulk.workflow, activity, index)
+    try {
+      return {
+        type: 'post',
+        effectId,
+        target: address,
+        message: { type: 'start', input: itemAt(index), parent },
+      }
+    } catch {
+      // Items that cannot be told now could not be told when it was to start.
+      return undefined
+    }
   }
 
   #startNext({ activity, bulk, spec }: OpenBulk): void {

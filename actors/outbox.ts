@@ -4,6 +4,7 @@ import { startInstanceType } from './instance-ref.ts'
 import type { PendingEffects } from './pending-effects.ts'
 import type { BulkChunk } from './bulk.ts'
 import type { ActorPath, Address, EventObject, OutboxEntry, PostedMessage } from './record.ts'
+import { roughSize } from './rough-size.ts'
 import type { TreeEffect } from './xstate/tree-effect.ts'
 import type { ActorTree } from './xstate/tree.ts'
 
@@ -12,7 +13,11 @@ const none: readonly never[] = Object.freeze([])
 /** So many bytes of chunks may wait: a record must have room for them, and for what comes next. */
 const mostChunkBytes = 64 * 1024
 
+/** So many bytes of starts may be kept that a bulk no longer wants. */
+const mostStartBytes = 128 * 1024
+
 type ActionEntry = Extract<OutboxEntry, { type: 'action' }>
+export type PostEntry = Extract<OutboxEntry, { type: 'post' }>
 export type ItemEntry = Extract<OutboxEntry, { type: 'item' }>
 
 export interface OutboxContext {
@@ -97,12 +102,24 @@ export class Outbox {
     return effectId !== undefined
   }
 
-  /** Takes back the starts of the children of a bulk, and answers the indexes of those that no stored record lists. */
-  withdrawItems(path: ActorPath): ReadonlySet<number> {
+  /**
+   * Takes back the starts of the children of a bulk that no stored record lists, and answers their indexes. The others may
+   * be on their way, from this owner or one before it: they become messages like any other, so that whatever ends a
+   * child arrives after its start. Those that would take too much room in the record are forgotten.
+   *
+   * @param startOf what starts the child of an entry; undefined when that is no longer known
+   */
+  withdrawItems(path: ActorPath, startOf: (entry: ItemEntry) => PostEntry | undefined): ReadonlySet<number> {
+    const unlisted = this.#context.effects.withdrawItems(path)
+    let sizeBytes = 0
     for (const entry of this.#entries.values()) {
-      if (entry.type === 'item' && entry.path === path) this.#remove(entry.effectId)
+      if (entry.type !== 'item' || entry.path !== path) continue
+      const start = unlisted.has(entry.index) ? undefined : startOf(entry)
+      sizeBytes += roughSize(start?.message)
+      if (start === undefined || sizeBytes > mostStartBytes) this.#remove(entry.effectId)
+      else this.#entries.set(entry.effectId, start)
     }
-    return this.#context.effects.withdrawItems(path)
+    return unlisted
   }
 
   /** Asks again for everything a stored record lists. An action that no longer exists counts as delivered. */

@@ -248,10 +248,35 @@ describe('an instance with a bulk', () => {
       'cancel square/gatherer.g-1.3-2',
     ])
     expect(gathering.record().activities).toEqual([])
+  })
+
+  it('has starts that may be on their way arrive before what cancels them, whoever owns it then', () => {
+    const gathering = new Gathering(gatherer(), 9)
+    const [start] = gathering.commit()
+    gathering.draft.markDelivered((start as { effectId: string }).effectId)
+    gathering.deliver(settle(1, ok()))
+
+    gathering.deliver(send('DROP'))
+    gathering.commit()
+
+    const outbox = gathering.record().outbox
     expect(inShort(gathering.crash())).toEqual([
+      'start square/gatherer.g-1.3-2',
       'cancel square/gatherer.g-1.3-0',
       'cancel square/gatherer.g-1.3-2',
     ])
+    expect(outbox[0]).toMatchObject({ message: { input: { n: 2 }, parent: { address, index: 2 } } })
+  })
+
+  it('keeps no more starts that it does not want than a record has room for', () => {
+    const items = () => ({ length: 9, at: () => 'x'.repeat(50_000) })
+    const gathering = new Gathering(gatherer({ concurrency: 9, items }), 9)
+    gathering.commit()
+
+    gathering.deliver(send('DROP'))
+
+    const kinds = inShort(gathering.crash()).map(effect => effect.split(' ')[0])
+    expect(kinds).toEqual([...Array(2).fill('start'), ...Array(9).fill('cancel')])
   })
 
   it('ends at the first failure if that is wanted, and cancels the others', () => {
