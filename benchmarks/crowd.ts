@@ -56,15 +56,25 @@ export class Crowd<TWorkflow extends Workflow> {
     })
   }
 
-  /** Those that are stored, as the headers of their records tell: once each. */
+  /** Those that are stored, as the headers of their records tell. */
   list(): Promise<ReadonlyMap<string, InstanceSummary>> {
-    const { client, interrupted: signal, prefix, workflow } = this.#options
+    const byId = new Map<string, InstanceSummary>()
     return this.#whileBusy(async () => {
-      const byId = new Map<string, InstanceSummary>()
-      for await (const row of client.list({ workflow }, { signal })) {
-        if (row.address.id.startsWith(prefix)) byId.set(row.address.id, row)
-      }
+      byId.clear()
+      await this.#each(row => byId.set(row.address.id, row))
       return byId
+    })
+  }
+
+  /** How many are stored, and of how many of them that is true. */
+  tally(isCounted: (row: InstanceSummary) => boolean): Promise<{ stored: number; counted: number }> {
+    return this.#whileBusy(async () => {
+      const found = { stored: 0, counted: 0 }
+      await this.#each(row => {
+        found.stored++
+        if (isCounted(row)) found.counted++
+      })
+      return found
     })
   }
 
@@ -107,8 +117,15 @@ export class Crowd<TWorkflow extends Workflow> {
   rest(resident: () => Promise<number>): Promise<void> {
     return this.reach('instances are at rest', async () => {
       const awake = await resident()
-      return awake > 0 ? Math.max(0, this.count - awake) : (await this.list()).size
+      return awake > 0 ? Math.max(0, this.count - awake) : (await this.tally(() => true)).stored
     })
+  }
+
+  async #each(look: (row: InstanceSummary) => void): Promise<void> {
+    const { client, interrupted: signal, prefix, workflow } = this.#options
+    for await (const row of client.list({ workflow }, { signal })) {
+      if (row.address.id.startsWith(prefix)) look(row)
+    }
   }
 
   /** Does again what NATS was too busy to answer: what may be done twice. */

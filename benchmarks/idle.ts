@@ -84,6 +84,7 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
   const recovered = await measure(again, false)
   const restarted = await measure(again, true)
   const wakes = spreadOf(await wake(crowd, interrupted))
+  progress.say('every record is looked at')
   await check(crowd)
   return {
     startsPerSecond: Math.round(startsPerSecond),
@@ -131,15 +132,13 @@ async function wake(crowd: Crowd<Idler>, signal: AbortSignal): Promise<readonly 
 
 /** Whoever was poked has been poked once, and everybody is still there. */
 async function check(crowd: Crowd<Idler>): Promise<void> {
-  let pokes = 0
-  const rows = await crowd.list()
-  for (const { event, status } of rows.values()) {
+  const { stored, counted: poked } = await crowd.tally(({ event, status }) => {
     if (status !== 'running') throw new Error(`an instance that was only poked is ${status}`)
-    if (event === 'POKE') pokes++
-  }
+    return event === 'POKE'
+  })
   const wanted = Math.min(settings.wakes, crowd.count)
-  if (rows.size === crowd.count && pokes === wanted) return
-  throw new Error(`${rows.size} of ${crowd.count} instances are there, ${pokes} of ${wanted} poked`)
+  if (stored === crowd.count && poked === wanted) return
+  throw new Error(`${stored} of ${crowd.count} instances are there, ${poked} of ${wanted} poked`)
 }
 
 await runScript({ json, ...settings }, run, printFigures)
