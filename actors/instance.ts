@@ -17,6 +17,11 @@
  * envelope that changed nothing needs no write: stepping it again would change nothing either, and the
  * cursor of the next write covers it.
  *
+ * A paused instance is one that takes nothing but control envelopes. What else waits when the pause is stored, or when it
+ * is found paused, is given back to the host, unsettled. A control envelope ends its turn: what it stops has stopped
+ * before anything else is taken. What its own parts have told before a pause is taken before it, since they do not
+ * tell it again; what they tell later is dropped, since they run again.
+ *
  * Nothing in here waits. I/O is asked of the host and comes back as a call.
  */
 import type { ActivityReport } from './activity.ts'
@@ -28,12 +33,12 @@ import type { InstanceHost } from './instance-host.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import { messageOf } from './plain-error.ts'
 import type { RecordSummary, StoredRecord } from './ports.ts'
-import type { Address, InstanceRecord, PersistedSnapshot } from './record.ts'
+import { isFinal, type Address, type InstanceRecord, type PersistedSnapshot } from './record.ts'
 import { formatState } from './state.ts'
-import { replacing, Turn, type Decision, type Waiting } from './turn.ts'
+import { isControlling, replacing, Turn, type Decision, type Waiting } from './turn.ts'
 
-/** `starting`: the activities of a turn that is not committed yet begin. */
-type State = 'loading' | 'idle' | 'starting' | 'committing' | 'ended'
+/** `busy`: in the middle of a turn that is not being committed. */
+type State = 'loading' | 'idle' | 'busy' | 'committing' | 'ended'
 
 const redoLimit = 5
 
@@ -99,9 +104,20 @@ export class Instance<D extends Delivery> {
    */
   passivate(): boolean {
     if (this.#state !== 'idle' || (this.#draft?.owes ?? 0) > 0) return false
-    if (!this.#workflow.persistence.isStored && this.#draft?.status === 'running') return false
+    if (this.#isVolatile) return false
     this.#passivating = true
     this.#rest()
+    return true
+  }
+
+  /**
+   * Gives back what it has not begun with: deliveries that are no control envelopes, to be delivered again later.
+   *
+   * @returns false when it is in the middle of something: then it keeps everything
+   */
+  yield(): boolean {
+    if (this.#state !== 'idle' || this.#turn.taken.length > 0) return false
+    this.#giveBack()
     return true
   }
 
@@ -111,7 +127,7 @@ export class Instance<D extends Delivery> {
       const { event, record, revision } = stored
       this.#revision = revision
       this.#start = record
-      if (record.status !== 'running' && record.outbox.length === 0) {
+      if (isFinal(record.status) && record.outbox.length === 0) {
         this.#finished = record
       } else {
         try {
@@ -128,6 +144,8 @@ export class Instance<D extends Delivery> {
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
     }
+    if (this.#isStopped) this.#stop()
+    else this.#host.goesOn()
     this.#state = 'idle'
     this.#arm()
     this.#next()
@@ -153,7 +171,10 @@ export class Instance<D extends Delivery> {
     const draft = this.#draft!
     // An effect may tell something at once: until the turn is settled, it only waits.
     this.#host.perform(draft.takeEffects(), draft)
+    const wasControlled = isControlling(this.#turn.taken.at(-1))
     this.#settle()
+    if (this.#isStopped) this.#stop()
+    else if (wasControlled) this.#host.goesOn()
     this.#state = 'idle'
     this.#arm()
     this.#next()
@@ -231,16 +252,19 @@ export class Instance<D extends Delivery> {
       else this.#rest()
       return
     }
-    // Then what waits is taken when something has been delivered.
-    if (this.#isFull) return
     const isSingle = this.#singly || this.#workflow.persistence.isSingle
     const now = this.#host.now()
-    do {
-      const item = this.#waiting.shift()!
+    let item = this.#take()
+    // Then what waits is taken when something has been delivered.
+    if (item === undefined) return
+    while (item !== undefined) {
       this.#turn.add(item, this.#apply(item, now))
-    } while (this.#waiting.length > 0 && !isSingle && !this.#isFull)
+      item = isSingle || this.#isFull || isControlling(item) ? undefined : this.#take()
+    }
     if (!this.#isHolding) {
+      this.#state = 'busy'
       this.#settle()
+      this.#state = 'idle'
       this.#arm()
       this.#next()
     } else if (this.#mustCommit()) {
@@ -250,16 +274,32 @@ export class Instance<D extends Delivery> {
     }
   }
 
+  /** The next thing to be taken, in order. One that is full takes only control envelopes. */
+  #take(): Waiting<D> | undefined {
+    const waiting = this.#waiting
+    if (this.#isFull) {
+      const index = waiting.findIndex(isControlling)
+      return index < 0 ? undefined : waiting.splice(index, 1)[0]
+    }
+    const [first] = waiting
+    if (first?.type === 'delivery' && first.delivery.envelope.type === 'pause') {
+      const index = waiting.findIndex(item => item.type !== 'delivery')
+      if (index > 0) return waiting.splice(index, 1)[0]
+    }
+    return waiting.shift()
+  }
+
   #mustCommit(): boolean {
     const { persistence } = this.#workflow
     if (!persistence.mayHold || this.#singly || this.#isFull || this.#finishing) return true
-    const { applied, event } = this.#turn
+    const { applied, event, taken } = this.#turn
+    if (isControlling(taken.at(-1))) return true
     const draft = this.#draft!
     return persistence.mustCommit({
       applied,
       event,
       isNew: this.#revision === 0,
-      isFinal: draft.status !== 'running',
+      isFinal: isFinal(draft.status),
       isResting: this.#waiting.length === 0 && !draft.isBusy,
       isAsking: draft.isAsking,
       snapshot: draft.liveSnapshot,
@@ -273,7 +313,7 @@ export class Instance<D extends Delivery> {
     this.#host.flushAfter(maxHoldMs)
     if (startsEarly) {
       // An activity may tell something at once: until all have begun, it only waits.
-      this.#state = 'starting'
+      this.#state = 'busy'
       this.#host.perform(draft.takeActivityEffects(), draft)
       this.#state = 'idle'
     }
@@ -345,14 +385,24 @@ export class Instance<D extends Delivery> {
   #rest(): void {
     this.#host.rested()
     const draft = this.#draft
-    const leaves = draft === undefined || draft.status !== 'running' || this.#passivating
-    if (!leaves) return
+    const leaves = draft?.status !== 'running' || this.#passivating
+    if (!leaves || this.#isVolatile) return
     if (draft !== undefined && draft.owes > 0) return
     if (draft?.hasDelivered === true || this.#isHolding) {
       this.#commit(this.#host.now())
     } else {
       this.#end()
     }
+  }
+
+  /** From here on it takes only control envelopes. */
+  #stop(): void {
+    this.#giveBack()
+    this.#host.stopped()
+  }
+
+  #giveBack(): void {
+    this.#waiting = this.#waiting.filter(item => item.type !== 'delivery' || isControlling(item))
   }
 
   #redo(items: readonly Waiting<D>[]): void {
@@ -388,6 +438,16 @@ export class Instance<D extends Delivery> {
     if (dueAt === this.#armedFor) return
     this.#armedFor = dueAt
     this.#host.wakeAt(dueAt)
+  }
+
+  get #isStopped(): boolean {
+    return this.#draft?.isStopped === true
+  }
+
+  /** Whether it would be lost with this process, though it has not finished. */
+  get #isVolatile(): boolean {
+    const { persistence } = this.#workflow
+    return !persistence.isStored && this.#draft !== undefined && !isFinal(this.#draft.status)
   }
 
   /** Whether its record has no room for much more. */

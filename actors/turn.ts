@@ -1,5 +1,5 @@
 import type { ActivityReport } from './activity.ts'
-import type { Delivery } from './envelope.ts'
+import { isControl, type Delivery } from './envelope.ts'
 import type { InstanceHost, Verdict } from './instance-host.ts'
 import { plainError } from './plain-error.ts'
 import type { ActorPath, EventObject, PersistedSnapshot } from './record.ts'
@@ -16,6 +16,11 @@ export type Waiting<D> =
 export type Decision =
   | { readonly type: 'accepted' | 'ignored' | 'duplicate' }
   | Extract<Verdict, { readonly type: 'rejected' }>
+
+/** Whether it is a control envelope. */
+export function isControlling<D extends Delivery>(item: Waiting<D> | undefined): boolean {
+  return item?.type === 'delivery' && isControl(item.delivery.envelope)
+}
 
 const unwanted: PersistedSnapshot = Object.freeze({ status: 'active' })
 

@@ -21,9 +21,13 @@ const recordShape: readonly Field[] = [
   whole('cursor', 0),
   list('recent'),
   object('sources'),
+  optional(object('control')),
+  optional(text('stopReason')),
   optional(object('parent')),
   whole('counter', 0),
 ]
+
+const controlShape: readonly Field[] = [whole('cursor', 0), list('recent')]
 
 const snapshotShape: readonly Field[] = [
   oneOf('status', 'active', 'done', 'error', 'stopped'),
@@ -97,6 +101,7 @@ const entryShapes: Readonly<Record<OutboxEntry['type'], readonly Field[]>> = {
 export function checkRecord(content: unknown): InstanceRecord {
   const record = checkFields(malformed, '', content, recordShape)
   checkSnapshot('snapshot', record['snapshot'])
+  if (record['control'] !== undefined) checkFields(malformed, 'control', record['control'], controlShape)
   for (const [index, timer] of itemsOf(record, 'timers'))
     checkFields(malformed, `timers[${index}]`, timer, timerShape)
   for (const [index, activity] of itemsOf(record, 'activities')) {

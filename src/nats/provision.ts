@@ -30,7 +30,7 @@ export interface Namespace {
 export interface ProvisionedNamespace extends Namespace {
   /** How long a lease lasts after its last renewal. */
   readonly leaseTtlMs: number
-  /** Whether records and envelopes may be stored in atomic batches. */
+  /** Whether records and envelopes, parked ones too, may be stored in atomic batches. */
   readonly takesBatches: boolean
 }
 
@@ -73,10 +73,11 @@ export async function provision(
   })
   requirePartitions(settings, options)
   requireFormat(settings, options.namespace)
-  const [leases, records, inbox] = await Promise.all([
+  const [leases, records, inbox, parked] = await Promise.all([
     create(streams.leases),
     create(streams.records),
     create(streams.inbox),
+    create(streams.parked),
     create(streams.blobs),
     create(streams.events),
     create(streams.deadLetters),
@@ -87,7 +88,7 @@ export async function provision(
     partitions,
     leaseTtlMs: leases.max_age / 1e6,
     subjects,
-    takesBatches: takesBatches(records) && takesBatches(inbox),
+    takesBatches: [records, inbox, parked].every(takesBatches),
   }
 }
 

@@ -365,6 +365,8 @@ function host(workflow: PreparedWorkflow, mostBytes: number) {
     abandonActivities() {},
     nextCommitId: () => 'c',
     now: () => 0,
+    stopped() {},
+    goesOn() {},
     rested() {},
     ended() {},
   })

@@ -13,6 +13,8 @@ import { sampleRecord } from './samples.ts'
 /** With every field a record can have: a new one that is missing here is an error of types. */
 const fullRecord = (): Required<InstanceRecord> => ({
   ...sampleRecord(),
+  control: { cursor: 43, recent: ['p-1'] },
+  stopReason: 'the bank is closed',
   parent: { address: { workflow: 'shop', id: 's-1' }, path: 'order', incarnation: 4, depth: 1 },
 })
 

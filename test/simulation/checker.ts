@@ -2,7 +2,7 @@
  * Watches a run and says when something is as it must never be: at every write, every effect and every acknowledgement,
  * and once everything has come to rest.
  */
-import type { InboxMessage, Lease } from '../../actors/ports.ts'
+import type { InboxMessage, Lease, ParkedPlace } from '../../actors/ports.ts'
 import type { Address } from '../../actors/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
@@ -55,6 +55,8 @@ export class Checker {
   /** The same, by tag. */
   readonly #events = new Map<string, LedgerEvent>()
   readonly #started = new Set<string>()
+  /** Inbox sequences of all that was ever parked. */
+  readonly #parked = new Set<number>()
   /** How often the custom action of each event has run. */
   readonly #actions = new Map<string, number>()
   #calmSince = Number.POSITIVE_INFINITY
@@ -167,15 +169,43 @@ export class Checker {
     else this.#countOnce(process, chain.address, `the action of ${tag}`)
   }
 
-  /** An envelope is about to be acknowledged: its outcome must be stored. */
+  /** An envelope is about to be acknowledged: its outcome must be stored, or itself among the parked ones. */
   acknowledging(process: SimProcess, content: InboxMessage['content']): void {
-    if ('malformed' in content) return
+    if (this.#parked.has(content.seq) || this.#isSettled(content)) return
+    this.#world.violated(`${process.name} acknowledges ${content.seq}, whose outcome is not stored`)
+  }
+
+  /** Envelopes were parked: in the order of the inbox. */
+  parked(
+    process: SimProcess,
+    address: Address,
+    messages: readonly InboxMessage[],
+    last: ParkedPlace | undefined,
+  ): void {
+    let before = last?.seq ?? 0
+    for (const { content } of messages) {
+      if (content.seq <= before) {
+        this.#world.violated(
+          `${process.name} parks ${content.seq} of ${formatAddress(address)} behind ${before}`,
+        )
+      }
+      before = content.seq
+      this.#parked.add(content.seq)
+    }
+  }
+
+  /** A parked envelope is about to be removed: its outcome must be stored. */
+  removing(process: SimProcess, content: InboxMessage['content']): void {
+    if (this.#isSettled(content)) return
+    this.#world.violated(`${process.name} removes ${content.seq} from the parked, but its outcome is not stored`)
+  }
+
+  #isSettled(content: InboxMessage['content']): boolean {
+    if ('malformed' in content) return true
     const { envelope } = content
-    const key = formatAddress(envelope.target)
-    const chain = this.#chains.get(key)
-    if (this.#buried.has(envelope.id) || isFinal(chain)) return
-    if (envelope.type === 'send' ? isApplied(chain, envelope.event) : chain !== undefined) return
-    this.#world.violated(`${process.name} acknowledges ${envelope.id} to ${key}, whose outcome is not stored`)
+    const chain = this.#chains.get(formatAddress(envelope.target))
+    if (this.#buried.has(envelope.id) || isFinal(chain)) return true
+    return envelope.type === 'send' ? isApplied(chain, envelope.event) : chain !== undefined
   }
 
   /** An envelope is kept as a dead letter. */
@@ -188,6 +218,8 @@ export class Checker {
   /** What is still to be done; empty when everything is at rest. */
   unsettled(server: SimServer): readonly string[] {
     const unsettled: string[] = []
+    const { parked } = server.namespace
+    if (parked.size > 0) unsettled.push(`envelopes of ${[...parked.keys()].join(', ')} are parked`)
     if (server.waiting > 0) unsettled.push(`${server.waiting} envelopes are not acknowledged`)
     for (const id of this.#started) {
       if (!this.#chains.has(`ledger/${id}`)) unsettled.push(`${id} does not exist`)
