@@ -80,6 +80,8 @@ export class MemoryNamespace {
   readonly leases = new Map<number, MemoryLease>()
   /** By address, in order. */
   readonly parked = new Map<string, MemoryParked[]>()
+  /** The parked envelopes removed last, oldest first. */
+  readonly unparked: MemoryParked[] = []
   readonly releaseListeners = new Set<(partition: number) => void>()
   /** By address. */
   readonly records = new Map<string, MemoryRecord>()

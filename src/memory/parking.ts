@@ -5,6 +5,9 @@ import { formatAddress, partitionOf } from '../workflow/address.ts'
 import type { MemoryNamespace, MemoryParked } from './namespace.ts'
 import { readContent } from './partition.ts'
 
+/** So many removed envelopes can be brought back. */
+const mostUnparked = 64
+
 /** The parked envelopes in memory. */
 export class MemoryParking implements Parking {
   readonly #namespace: MemoryNamespace
@@ -39,8 +42,8 @@ export class MemoryParking implements Parking {
       this.#namespace.requireFitting(`park an envelope for ${name}`, data)
       const replyTo = 'malformed' in content ? undefined : content.replyTo
       parked.push({ address, data, position: this.#namespace.nextRevision(), replyTo, seq: content.seq })
+      this.#namespace.parked.set(name, parked)
     }
-    this.#namespace.parked.set(name, parked)
     return parked.at(-1)!.position
   }
 
@@ -49,12 +52,30 @@ export class MemoryParking implements Parking {
     return behind.slice(0, limit).map(parked => this.#message(parked))
   }
 
+  /** Brings back the envelopes removed last, as a server that was killed may. Answers them. */
+  bringBack(count: number): readonly ParkedPlace[] {
+    const { parked, unparked } = this.#namespace
+    const removed = unparked.splice(Math.max(0, unparked.length - count))
+    for (const back of removed) {
+      const all = [...this.#parkedOf(back.address), back]
+      parked.set(
+        formatAddress(back.address),
+        all.toSorted((a, b) => a.position - b.position),
+      )
+    }
+    return removed
+  }
+
   #message(parked: MemoryParked): ParkedMessage {
     const { address, data, position, replyTo } = parked
     const namespace = this.#namespace
     const ack = () => {
       const name = formatAddress(address)
-      const left = this.#parkedOf(address).filter(other => other.position !== position)
+      const all = this.#parkedOf(address)
+      const left = all.filter(other => other.position !== position)
+      if (left.length === all.length) return
+      namespace.unparked.push(parked)
+      if (namespace.unparked.length > mostUnparked) namespace.unparked.shift()
       if (left.length === 0) namespace.parked.delete(name)
       else namespace.parked.set(name, left)
     }

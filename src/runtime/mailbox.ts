@@ -224,11 +224,19 @@ export class Mailbox {
     this.#held.splice(0, held.length)
   }
 
-  /** Hands over the next parked envelopes. If there are none, everything is as it was before any were. */
+  /**
+   * Hands over the next parked envelopes. When there are none behind the last it reads from the beginning, as removing
+   * some may have failed: they are handed over once more, dropped and removed. If there are none at all, everything is as
+   * it was before any were.
+   */
   async #readNext(): Promise<void> {
     const stops = this.#stops
     const messages = await this.#read()
     if (messages === undefined || stops !== this.#stops) return
+    if (messages.length === 0 && this.#readTo > 0) {
+      this.#readTo = 0
+      return
+    }
     if (messages.length === 0) {
       this.#parker = undefined
       this.#passOn()

@@ -47,6 +47,8 @@ export function brokenBy(last: Chain, next: Chain): string | undefined {
   if (next.record.cursor < last.record.cursor) return 'its cursor goes back'
   if ((next.record.control?.cursor ?? 0) < (last.record.control?.cursor ?? 0))
     return 'its cursor for control envelopes goes back'
+  if (last.record.status === 'paused' && next.added.length > 0) return 'it was paused'
+  if (next.record.status === 'paused' && next.summary.dueAt !== undefined) return 'it is paused, and something is due'
   if (next.record.counter < last.record.counter) return 'its counter goes back'
   if (isFinal(last) && (next.added.length > 0 || !isFinal(next))) return 'it had finished'
   return undefined

@@ -45,8 +45,12 @@ export class Checker {
   /** When each partition was opened last. */
   readonly #openedAt = new Map<number, number>()
   readonly #done = new Map<string, Repetitions>()
-  /** How often a process has met the write of another, by process and instance. */
-  readonly #conflicts = new Map<string, number>()
+  /** How often a process has had a reason to do anything again, by process and instance: the write of another, a resume. */
+  readonly #reasons = new Map<string, number>()
+  /** When each instance was resumed last. */
+  readonly #resumedAt = new Map<string, number>()
+  /** Who has stored the last record of each instance. */
+  readonly #writers = new Map<string, SimProcess>()
   /** By envelope id, those that no instance can take, with the code they must be kept under. */
   readonly #misfits = new Map<string, string>()
   readonly #buried = new Map<string, string>()
@@ -118,8 +122,7 @@ export class Checker {
   conflicted(process: SimProcess, address: Address, commit: string): void {
     // Its own write, sent again because the answer was lost, is no reason to do anything again.
     if (this.#chains.get(formatAddress(address))?.summary.commit === commit) return
-    const key = `${process.name} ${formatAddress(address)}`
-    this.#conflicts.set(key, (this.#conflicts.get(key) ?? 0) + 1)
+    this.#mayRepeat(process, address)
   }
 
   /** A record was stored. */
@@ -127,10 +130,16 @@ export class Checker {
     const key = formatAddress(stored.address)
     const last = this.#chains.get(key)
     const next = linked(last, stored)
+    const wasPaused = last?.record.status === 'paused'
+    if (wasPaused && next.record.status !== 'paused') {
+      this.#resumedAt.set(key, this.#world.now)
+      this.#mayRepeat(process, stored.address)
+    }
     const wrong = last && (brokenBy(last, next) ?? this.#wrongTimer(last, next, stored.partition))
     if (wrong !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrong}`)
     next.commits.add(next.summary.commit)
     this.#chains.set(key, next)
+    this.#writers.set(key, process)
     const { owes, dueAt, state } = next.summary
     this.#world.note(
       `  stored ${key} ${state} owes ${owes}, due ${dueAt ?? 'never'}: ${next.added.join(', ')}`,
@@ -150,8 +159,12 @@ export class Checker {
     if (this.#context.persistence === 'rest') return
     const [workflow = '', id = '', ...invocation] = idempotencyKey.split('/')
     const address = { workflow, id }
-    const isAsked = this.#chains.get(formatAddress(address))?.asked.has(invocation.join('/')) === true
+    const key = formatAddress(address)
+    const chain = this.#chains.get(key)
+    const isAsked = chain?.asked.has(invocation.join('/')) === true
     if (!isAsked) this.#world.violated(`${process.name} runs ${idempotencyKey}, which no record asks for`)
+    if (chain?.record.status === 'paused' && this.#writers.get(key) === process)
+      this.#world.violated(`${process.name} runs ${idempotencyKey}, but has paused ${key}`)
     this.#countOnce(process, address, idempotencyKey)
   }
 
@@ -218,17 +231,19 @@ export class Checker {
   /** What is still to be done; empty when everything is at rest. */
   unsettled(server: SimServer): readonly string[] {
     const unsettled: string[] = []
-    const { parked } = server.namespace
-    if (parked.size > 0) unsettled.push(`envelopes of ${[...parked.keys()].join(', ')} are parked`)
+    const { parked } = server
+    if (parked.length > 0) unsettled.push(`envelopes of ${parked.join(', ')} are parked`)
     if (server.waiting > 0) unsettled.push(`${server.waiting} envelopes are not acknowledged`)
     for (const id of this.#started) {
       if (!this.#chains.has(`ledger/${id}`)) unsettled.push(`${id} does not exist`)
     }
-    for (const [key, { record, summary }] of this.#chains) {
+    for (const [key, chain] of this.#chains) {
+      const { record, summary } = chain
       if (summary.owes > 0) unsettled.push(`${key} owes ${summary.owes}`)
       if (summary.dueAt !== undefined) unsettled.push(`${key} waits for ${summary.dueAt}`)
+      if (record.status === 'paused') unsettled.push(`${key} is paused`)
       if (record.activities.length > 0) unsettled.push(`${key} has activities`)
-      if (record.workflow === 'chore' && record.status === 'running')
+      if (record.workflow === 'chore' && !isFinal(chain))
         unsettled.push(`${key} has not finished`)
     }
     return unsettled
@@ -279,6 +294,7 @@ export class Checker {
     const { clocksJump } = this.#context
     // What was stepped at one time of a clock may be stored at an earlier one, once the clock has jumped back.
     const isTimeKnown = !clocksJump || !this.#isHeld
+    const resumedAt = this.#resumedAt.get(formatAddress(next.address)) ?? 0
     for (const entry of next.added) {
       if (!entry.startsWith('rang ')) continue
       const tag = entry.slice('rang '.length)
@@ -289,11 +305,19 @@ export class Checker {
         if (!next.added.includes(tag) || !this.#mayRingAtOnce(tag)) return `${entry}, which was not set`
       } else if (isTimeKnown && steppedAt < timer.dueAt) {
         return `${entry} ${timer.dueAt - steppedAt} ms too early`
-      } else if (!clocksJump && this.#latenessOf(timer.dueAt, partition, steppedAt) > 0) {
-        return `${entry} ${Math.round(this.#latenessOf(timer.dueAt, partition, steppedAt))} ms too late`
+      } else if (!clocksJump) {
+        const dueAt = Math.max(timer.dueAt, resumedAt + this.#world.epochMs - this.#world.now)
+        const lateMs = this.#latenessOf(dueAt, partition, steppedAt)
+        if (lateMs > 0) return `${entry} ${Math.round(lateMs)} ms too late`
       }
     }
     return undefined
+  }
+
+  /** It may do once more what it has done for the instance. */
+  #mayRepeat(process: SimProcess, address: Address): void {
+    const key = `${process.name} ${formatAddress(address)}`
+    this.#reasons.set(key, (this.#reasons.get(key) ?? 0) + 1)
   }
 
   /** By how much a timer has rung later than it could: its partition must be served, and the network calm. */
@@ -320,15 +344,15 @@ export class Checker {
   /** Counts what a process does for an instance: once in a term, save what gives it a reason to do it again. */
   #countOnce(process: SimProcess, address: Address, what: string): void {
     const term = this.#leaseOf(process, address)?.term ?? 0
-    const conflicts = this.#conflicts.get(`${process.name} ${formatAddress(address)}`) ?? 0
+    const reasons = this.#reasons.get(`${process.name} ${formatAddress(address)}`) ?? 0
     const key = `${process.name} ${what}`
     let repetitions = this.#done.get(key)
     if (repetitions?.term !== term) {
-      repetitions = { term, allowed: 1 - conflicts, done: 0 }
+      repetitions = { term, allowed: 1 - reasons, done: 0 }
       this.#done.set(key, repetitions)
     }
     repetitions.done++
-    if (repetitions.done <= repetitions.allowed + conflicts) return
+    if (repetitions.done <= repetitions.allowed + reasons) return
     this.#world.violated(`${process.name} does ${what} again, though nobody else has written`)
   }
 

@@ -1,5 +1,6 @@
 import type { Envelope } from '../../actors/envelope.ts'
 import { MemoryNamespace, type MemoryNamespaceOptions } from '../../src/memory/namespace.ts'
+import { MemoryParking } from '../../src/memory/parking.ts'
 import { encodeEnvelope } from '../../src/codec/envelope.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
 
@@ -22,6 +23,9 @@ export class SimServer {
   /** How many envelopes each instance has been sent. */
   readonly #counts = new Map<string, number>()
 
+  /** Positions of parked envelopes that were removed and have come back: nobody need notice for now. */
+  readonly #back = new Set<number>()
+
   constructor(options: MemoryNamespaceOptions) {
     this.namespace = new MemoryNamespace(options)
   }
@@ -39,6 +43,13 @@ export class SimServer {
       const seq = this.namespace.deliver(partition, data, replyTo)
       this.#stored.set(envelope.id, { partition, seq, count: before + 1, isForgotten: false })
     }
+  }
+
+  /** The instances of which something is parked, save what has only come back. */
+  get parked(): readonly string[] {
+    return [...this.namespace.parked].flatMap(([key, parked]) =>
+      parked.every(({ position }) => this.#back.has(position)) ? [] : [key],
+    )
   }
 
   /** How many envelopes are not acknowledged. */
@@ -61,5 +72,7 @@ export class SimServer {
     for (let partition = 0; partition < this.namespace.partitions; partition++) {
       this.namespace.inbox(partition).bringBack(backInEachPartition)
     }
+    const back = new MemoryParking(this.namespace).bringBack(backInEachPartition)
+    for (const { position } of back) this.#back.add(position)
   }
 }
