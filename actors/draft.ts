@@ -23,13 +23,7 @@ import type {
   InstanceStatus,
   PersistedSnapshot,
 } from './record.ts'
-import {
-  isRepetition,
-  nothingApplied,
-  withApplied,
-  withControlApplied,
-  type Applied,
-} from './repetition.ts'
+import { isRepetition, nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
 import { Timers } from './timers.ts'
 import type { LeafOutcome } from './xstate/leaf.ts'
 import type { TreeEffect } from './xstate/tree-effect.ts'

@@ -35,7 +35,8 @@ import { messageOf } from './plain-error.ts'
 import type { RecordSummary, StoredRecord } from './ports.ts'
 import { isFinal, type Address, type InstanceRecord, type PersistedSnapshot } from './record.ts'
 import { formatState } from './state.ts'
-import { isControlling, replacing, Turn, type Decision, type Waiting } from './turn.ts'
+import { replacing, Turn, type Decision } from './turn.ts'
+import { isControlling, TurnQueue, type Waiting } from './turn-queue.ts'
 
 /** `busy`: in the middle of a turn that is not being committed. */
 type State = 'loading' | 'idle' | 'busy' | 'committing' | 'ended'
@@ -47,7 +48,7 @@ export class Instance<D extends Delivery> {
   readonly #workflow: PreparedWorkflow
   readonly #host: InstanceHost<D>
   #state: State = 'loading'
-  #waiting: Waiting<D>[] = []
+  readonly #queue = new TurnQueue<D>()
   #turn = new Turn<D>()
   #draft: Draft | undefined
   /** The stored record of an instance that had finished before it was loaded: it has no live actors. */
@@ -117,7 +118,7 @@ export class Instance<D extends Delivery> {
    */
   yield(): boolean {
     if (this.#state !== 'idle' || this.#turn.taken.length > 0) return false
-    this.#giveBack()
+    this.#queue.giveBack()
     return true
   }
 
@@ -155,9 +156,7 @@ export class Instance<D extends Delivery> {
   loadFailed(error: RuntimeError): void {
     if (this.#state !== 'loading') return
     const code = error.code === 'RECORD_FORMAT_UNSUPPORTED' ? error.code : 'RECORD_MALFORMED'
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const item of waiting) {
+    for (const item of this.#queue.takeAll()) {
       if (item.type !== 'delivery') continue
       this.#host.settle(item.delivery, { type: 'rejected', code, message: error.message })
     }
@@ -216,10 +215,9 @@ export class Instance<D extends Delivery> {
    */
   finish(): void {
     this.#finishing = true
-    this.#waiting = this.#waiting.filter(item => item.type !== 'delivery')
+    this.#queue.forgetDeliveries()
     if (this.#state === 'idle' && this.#isHolding) this.#commit(this.#host.now())
-    else if (this.#waiting.length === 0 && this.#state !== 'committing' && this.#state !== 'ended')
-      this.#end()
+    else if (this.#queue.isEmpty && this.#state !== 'committing' && this.#state !== 'ended') this.#end()
   }
 
   /** The time asked for with `flushAfter` is over: what is held is committed. */
@@ -235,7 +233,7 @@ export class Instance<D extends Delivery> {
   #enqueue(item: Waiting<D>): void {
     if (this.#state === 'ended' || this.#finishing) return
     this.#passivating = false
-    this.#waiting.push(item)
+    this.#queue.add(item)
     if (this.#state === 'idle') this.#next()
   }
 
@@ -246,7 +244,7 @@ export class Instance<D extends Delivery> {
 
   /** Begins the next turn if anything waits. */
   #next(): void {
-    if (this.#waiting.length === 0 || (this.#finishing && this.#isFull)) {
+    if (this.#queue.isEmpty || (this.#finishing && this.#isFull)) {
       this.#singly = false
       if (this.#finishing) this.#end()
       else this.#rest()
@@ -254,12 +252,12 @@ export class Instance<D extends Delivery> {
     }
     const isSingle = this.#singly || this.#workflow.persistence.isSingle
     const now = this.#host.now()
-    let item = this.#take()
+    let item = this.#queue.take(this.#isFull)
     // Then what waits is taken when something has been delivered.
     if (item === undefined) return
     while (item !== undefined) {
       this.#turn.add(item, this.#apply(item, now))
-      item = isSingle || this.#isFull || isControlling(item) ? undefined : this.#take()
+      item = isSingle || this.#isFull || isControlling(item) ? undefined : this.#queue.take(false)
     }
     if (!this.#isHolding) {
       this.#state = 'busy'
@@ -274,21 +272,6 @@ export class Instance<D extends Delivery> {
     }
   }
 
-  /** The next thing to be taken, in order. One that is full takes only control envelopes. */
-  #take(): Waiting<D> | undefined {
-    const waiting = this.#waiting
-    if (this.#isFull) {
-      const index = waiting.findIndex(isControlling)
-      return index < 0 ? undefined : waiting.splice(index, 1)[0]
-    }
-    const [first] = waiting
-    if (first?.type === 'delivery' && first.delivery.envelope.type === 'pause') {
-      const index = waiting.findIndex(item => item.type !== 'delivery')
-      if (index > 0) return waiting.splice(index, 1)[0]
-    }
-    return waiting.shift()
-  }
-
   #mustCommit(): boolean {
     const { persistence } = this.#workflow
     if (!persistence.mayHold || this.#singly || this.#isFull || this.#finishing) return true
@@ -300,7 +283,7 @@ export class Instance<D extends Delivery> {
       event,
       isNew: this.#revision === 0,
       isFinal: isFinal(draft.status),
-      isResting: this.#waiting.length === 0 && !draft.isBusy,
+      isResting: this.#queue.isEmpty && !draft.isBusy,
       isAsking: draft.isAsking,
       snapshot: draft.liveSnapshot,
     })
@@ -318,7 +301,7 @@ export class Instance<D extends Delivery> {
       this.#state = 'idle'
     }
     this.#arm()
-    if (this.#waiting.length > 0) this.#next()
+    if (!this.#queue.isEmpty) this.#next()
   }
 
   #apply(item: Waiting<D>, now: number): Decision {
@@ -397,16 +380,12 @@ export class Instance<D extends Delivery> {
 
   /** From here on it takes only control envelopes. */
   #stop(): void {
-    this.#giveBack()
+    this.#queue.giveBack()
     this.#host.stopped()
   }
 
-  #giveBack(): void {
-    this.#waiting = this.#waiting.filter(item => item.type !== 'delivery' || isControlling(item))
-  }
-
   #redo(items: readonly Waiting<D>[]): void {
-    this.#waiting = [...items, ...this.#waiting]
+    this.#queue.putBack(items)
     this.#turn = new Turn()
     this.#forget()
     this.#state = 'loading'
@@ -416,7 +395,7 @@ export class Instance<D extends Delivery> {
 
   #end(error?: Error): void {
     this.#forget()
-    this.#waiting = []
+    this.#queue.takeAll()
     this.#turn = new Turn()
     this.#state = 'ended'
     // An instance that cannot go on would otherwise be woken again and again for the same reason.

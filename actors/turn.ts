@@ -1,26 +1,14 @@
 import type { ActivityReport } from './activity.ts'
-import { isControl, type Delivery } from './envelope.ts'
+import type { Delivery } from './envelope.ts'
 import type { InstanceHost, Verdict } from './instance-host.ts'
 import { plainError } from './plain-error.ts'
-import type { ActorPath, EventObject, PersistedSnapshot } from './record.ts'
-
-/** Something that waits for its turn. */
-export type Waiting<D> =
-  /** `isReplaced`: it stands for one that could not be stored. */
-  | { readonly type: 'delivery'; readonly delivery: D; readonly isReplaced: boolean }
-  | { readonly type: 'report'; readonly report: ActivityReport; readonly isReplaced: boolean }
-  | { readonly type: 'self'; readonly path: ActorPath; readonly event: EventObject }
-  | { readonly type: 'wake' }
+import type { EventObject, PersistedSnapshot } from './record.ts'
+import type { Waiting } from './turn-queue.ts'
 
 /** What a turn decided about a delivery, before the commit that makes it true. */
 export type Decision =
   | { readonly type: 'accepted' | 'ignored' | 'duplicate' }
   | Extract<Verdict, { readonly type: 'rejected' }>
-
-/** Whether it is a control envelope. */
-export function isControlling<D extends Delivery>(item: Waiting<D> | undefined): boolean {
-  return item?.type === 'delivery' && isControl(item.delivery.envelope)
-}
 
 const unwanted: PersistedSnapshot = Object.freeze({ status: 'active' })
 

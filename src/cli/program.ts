@@ -22,18 +22,7 @@ import { writeLines } from './terminal.ts'
 /** What a command line is run with: everything of a {@link Call} that does not depend on the command. */
 export type Surroundings = Pick<Call, 'config' | 'folder' | 'readInput' | 'signal' | 'terminal'>
 
-const commands: readonly Command[] = [
-  dev,
-  start,
-  send,
-  update,
-  pause,
-  resume,
-  show,
-  watch,
-  list,
-  result,
-]
+const commands: readonly Command[] = [dev, start, send, update, pause, resume, show, watch, list, result]
 
 /** Runs a command line, without the program's name, and answers the exit code. Never throws. */
 export async function runProgram(args: readonly string[], surroundings: Surroundings): Promise<number> {

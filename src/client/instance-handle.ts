@@ -1,11 +1,5 @@
 import { checkEvent } from '../../actors/event.ts'
-import type {
-  Envelope,
-  PauseMessage,
-  Refusal,
-  ResumeMessage,
-  SourcePosition,
-} from '../../actors/envelope.ts'
+import type { Envelope, PauseMessage, Refusal, ResumeMessage, SourcePosition } from '../../actors/envelope.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock, Inbox, Snapshots } from '../../actors/ports.ts'
 import { isFinal, type Address, type EventObject } from '../../actors/record.ts'

@@ -157,7 +157,6 @@ class MemoryConsumer implements InboxConsumer {
       },
     }
   }
-
 }
 
 /** The envelope in the bytes, if it is of that partition. */

@@ -48,10 +48,7 @@ export function isRefused(error: unknown): boolean {
 }
 
 /** How many of the first payloads may go as one batch: all of it must come within the server's time-out. */
-export function countFitting(
-  messages: readonly { readonly payload: Uint8Array }[],
-  most: number,
-): number {
+export function countFitting(messages: readonly { readonly payload: Uint8Array }[], most: number): number {
   let sizeBytes = 0
   const tooMany = messages.slice(0, most).findIndex(({ payload }) => {
     sizeBytes += payload.length

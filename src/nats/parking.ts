@@ -141,7 +141,7 @@ export class NatsParking implements Parking {
   async #readFrom(subject: string, from: number, limit: number): Promise<readonly FoundMessage[]> {
     const found = new Map<number, FoundMessage>()
     let width = Math.min(8, limit)
-    for (let next = from; found.size < limit; ) {
+    for (let next = from; found.size < limit;) {
       const places = Array.from({ length: width }, (_, index) => next + index)
       const answers = await Promise.all(places.map(position => this.#readNext(subject, position)))
       const before = found.size

@@ -17,9 +17,9 @@ export interface ParkerContext {
   readonly log: Log
   readonly parking: Parking
   /** It can never be parked: it must be kept elsewhere. */
-  bury(message: InboxMessage, reason: string): void
+  readonly bury: (message: InboxMessage, reason: string) => void
   /** Nobody wants it any more. */
-  isOver(): boolean
+  readonly isOver: () => boolean
 }
 
 const nothing: ParkedPlace = Object.freeze({ position: 0, seq: 0 })

@@ -24,16 +24,13 @@ import { Mailbox } from './mailbox.ts'
 import { persistently } from './persistently.ts'
 import { Refusals } from './refusals.ts'
 
-export interface PartitionContext extends Omit<
-  HostingContext,
-  'settled' | 'stopped' | 'goesOn' | 'ended'
-> {
+export interface PartitionContext extends Omit<HostingContext, 'settled' | 'stopped' | 'goesOn' | 'ended'> {
   readonly number: number
   readonly parking: Parking
   /** By name. */
   readonly workflows: ReadonlyMap<string, HostedWorkflow>
   /** The partition cannot go on as it is: it must be given up and opened anew. */
-  failed(error: Error): void
+  readonly failed: (error: Error) => void
 }
 
 /** Instances being loaded at the same time, to see whether they take what is parked. */

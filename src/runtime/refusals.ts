@@ -12,9 +12,9 @@ export interface RefusalsContext {
   readonly inbox: Inbox
   readonly log: Log
   /** Nothing more may be settled. */
-  isClosed(): boolean
+  readonly isClosed: () => boolean
   /** Work that goes on and never rejects. */
-  track(work: Promise<void>): void
+  readonly track: (work: Promise<void>) => void
 }
 
 /** What no instance of a partition can take: answers whoever waits, and keeps it among the dead letters. */
@@ -53,10 +53,9 @@ export class Refusals {
     this.#underway.add(message)
     const keep = async () => {
       await this.#tellParent(message, code, reason)
-      const isOver = () => isClosed()
       const failed = (error: unknown) => log.error({ err: error, seq }, 'a dead letter could not be kept')
       // What cannot be kept now is not acknowledged: it comes again, and this is tried again.
-      await persistently(() => message.deadLetter(code, reason), clock, isOver, failed)
+      await persistently(() => message.deadLetter(code, reason), clock, isClosed, failed)
       this.#underway.delete(message)
     }
     track(keep())
@@ -85,7 +84,7 @@ export class Refusals {
     await persistently(
       () => inbox.publish(envelope),
       clock,
-      () => isClosed(),
+      isClosed,
       failure => {
         log.warn(
           { err: failure, parent: formatAddress(address) },

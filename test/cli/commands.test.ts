@@ -114,7 +114,9 @@ describe('pausing', { timeout: 60_000 }, () => {
     const late = await runCli(folder, ['pause', name])
 
     expect(paused.stdout).toBe(`paused ${name}\n`)
-    expect(shown.stdout).toMatch(/ {2}paused\n\n {2}State {5}awaitingShipment\n {2}Paused {4}the bank is closed\n/)
+    expect(shown.stdout).toMatch(
+      / {2}paused\n\n {2}State {5}awaitingShipment\n {2}Paused {4}the bank is closed\n/,
+    )
     expect(listed.stdout).toMatch(/^order-fulfilment\/paused +paused +awaitingShipment +pause +\d+ s$/m)
     expect(JSON.parse(json.stdout)).toMatchObject({ address: name, status: 'paused' })
     expect(resumed.stdout).toBe(`resumed ${name}\n`)

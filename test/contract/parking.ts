@@ -17,7 +17,11 @@ export interface ParkingFixture {
 }
 
 /** An envelope as the inbox would deliver it. */
-function delivered(target: Address, number: number, over: { text?: string; replyTo?: string } = {}): InboxMessage {
+function delivered(
+  target: Address,
+  number: number,
+  over: { text?: string; replyTo?: string } = {},
+): InboxMessage {
   const { replyTo, text } = over
   const event = { type: 'COUNT', number, ...(text !== undefined && { text }) }
   const envelope = sampleEnvelope(target, number, { event })
@@ -81,9 +85,17 @@ export function describeParking(name: string, makeFixture: () => Promise<Parking
       const target = addressIn(3, partitions)
       const neighbour = addressIn(3, partitions, 'other')
 
-      let last = await parking.park(target, range(1, 4).map(n => delivered(target, n)), 0)
+      let last = await parking.park(
+        target,
+        range(1, 4).map(n => delivered(target, n)),
+        0,
+      )
       await parking.park(neighbour, [delivered(neighbour, 4)], 0)
-      last = await parking.park(target, range(5, 605).map(n => delivered(target, n)), last)
+      last = await parking.park(
+        target,
+        range(5, 605).map(n => delivered(target, n)),
+        last,
+      )
       await parking.park(neighbour, [delivered(neighbour, 605)], (await parking.last(neighbour))!.position)
       await parking.park(target, [delivered(target, 606)], last)
 
@@ -122,7 +134,11 @@ export function describeParking(name: string, makeFixture: () => Promise<Parking
 
       const parked = await Promise.allSettled(
         range(0, 10).map(n =>
-          views[n % 2]!.park(target, range(1, n % 3 === 0 ? 2 : 20).map(seq => delivered(target, seq)), 0),
+          views[n % 2]!.park(
+            target,
+            range(1, n % 3 === 0 ? 2 : 20).map(seq => delivered(target, seq)),
+            0,
+          ),
         ),
       )
 
@@ -135,7 +151,11 @@ export function describeParking(name: string, makeFixture: () => Promise<Parking
       const { partitions, views } = await makeFixture()
       const [parking, other] = views
       const target = addressIn(3, partitions)
-      await parking.park(target, range(1, 6).map(n => delivered(target, n)), 0)
+      await parking.park(
+        target,
+        range(1, 6).map(n => delivered(target, n)),
+        0,
+      )
       const found = await parking.read(target, 0, 10)
 
       for (const index of [0, 1, 3]) found[index]!.ack()
@@ -158,7 +178,12 @@ export function describeParking(name: string, makeFixture: () => Promise<Parking
       await Promise.all(addresses.map((address, n) => parking.park(address, [delivered(address, n + 1)], 0)))
 
       const found = await Promise.all(range(0, partitions).map(partition => other.instances(partition)))
-      expect(found.flat().map(({ id }) => id).toSorted()).toEqual(awkwardIds.toSorted())
+      expect(
+        found
+          .flat()
+          .map(({ id }) => id)
+          .toSorted(),
+      ).toEqual(awkwardIds.toSorted())
       for (const [n, address] of addresses.entries()) {
         expect(seqsOf(await other.read(address, 0, 10))).toEqual([n + 1])
       }
@@ -202,7 +227,9 @@ export function describeParking(name: string, makeFixture: () => Promise<Parking
       await expect(parking).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
       const { position } = (await views[0].last(target))!
       expect(seqsOf(await views[0].read(target, 0, 10))).toEqual([1])
-      await expect(views[0].park(target, [large], position)).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
+      await expect(views[0].park(target, [large], position)).rejects.toMatchObject({
+        code: 'PAYLOAD_TOO_LARGE',
+      })
     })
   })
 }

@@ -26,28 +26,32 @@ async function addAll(node: Pick<Node, 'client'>, id: string, numbers: readonly 
 }
 
 describe('a paused instance', () => {
-  it('holds up no other of its partition, and applies all it was sent, in order, once resumed', { timeout: 60_000 }, async () => {
-    const namespace = freshNamespace()
-    const node = await startNode({ namespace, partitions: 1 })
-    const parked = await parkedIn(namespace)
-    const busy = await node.client.start(tally, { id: 'busy', input: undefined })
-    const other = await node.client.start(tally, { id: 'other', input: undefined })
-    await busy.update({ type: 'ADD', n: -1 })
+  it(
+    'holds up no other of its partition, and applies all it was sent, in order, once resumed',
+    { timeout: 60_000 },
+    async () => {
+      const namespace = freshNamespace()
+      const node = await startNode({ namespace, partitions: 1 })
+      const parked = await parkedIn(namespace)
+      const busy = await node.client.start(tally, { id: 'busy', input: undefined })
+      const other = await node.client.start(tally, { id: 'other', input: undefined })
+      await busy.update({ type: 'ADD', n: -1 })
 
-    await busy.pause()
-    await addAll(node, 'busy', range(2_000))
-    const outcome = await other.update({ type: 'ADD', n: 1 }, { timeout: '30s' })
-    const meanwhile = await busy.get()
-    await expect.poll(parked, { timeout: 30_000 }).toBe(2_000)
+      await busy.pause()
+      await addAll(node, 'busy', range(2_000))
+      const outcome = await other.update({ type: 'ADD', n: 1 }, { timeout: '30s' })
+      const meanwhile = await busy.get()
+      await expect.poll(parked, { timeout: 30_000 }).toBe(2_000)
 
-    expect(outcome).toMatchObject({ type: 'accepted', snapshot: { context: { count: 1 } } })
-    expect(meanwhile).toMatchObject({ status: 'paused', context: { seen: [-1] } })
-    await busy.resume()
-    const { context } = await busy.waitFor(s => s.context.seen.length >= 2_001, { timeout: '60s' })
-    expect(context.seen).toEqual([-1, ...range(2_000)])
-    await expect.poll(parked, { timeout: 30_000 }).toBe(0)
-    expect(await busy.update({ type: 'ADD', n: 7 })).toMatchObject({ type: 'accepted' })
-  })
+      expect(outcome).toMatchObject({ type: 'accepted', snapshot: { context: { count: 1 } } })
+      expect(meanwhile).toMatchObject({ status: 'paused', context: { seen: [-1] } })
+      await busy.resume()
+      const { context } = await busy.waitFor(s => s.context.seen.length >= 2_001, { timeout: '60s' })
+      expect(context.seen).toEqual([-1, ...range(2_000)])
+      await expect.poll(parked, { timeout: 30_000 }).toBe(0)
+      expect(await busy.update({ type: 'ADD', n: 7 })).toMatchObject({ type: 'accepted' })
+    },
+  )
 
   it('leaves memory, and is known to be paused by whoever owns it next', async () => {
     const namespace = freshNamespace()

@@ -1,5 +1,10 @@
 import type { RecordSummary } from '../../actors/ports.ts'
-import { isFinal as isFinalStatus, type Address, type EventObject, type InstanceRecord } from '../../actors/record.ts'
+import {
+  isFinal as isFinalStatus,
+  type Address,
+  type EventObject,
+  type InstanceRecord,
+} from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import type { LedgerContext } from './ledger.ts'
@@ -48,7 +53,8 @@ export function brokenBy(last: Chain, next: Chain): string | undefined {
   if ((next.record.control?.cursor ?? 0) < (last.record.control?.cursor ?? 0))
     return 'its cursor for control envelopes goes back'
   if (last.record.status === 'paused' && next.added.length > 0) return 'it was paused'
-  if (next.record.status === 'paused' && next.summary.dueAt !== undefined) return 'it is paused, and something is due'
+  if (next.record.status === 'paused' && next.summary.dueAt !== undefined)
+    return 'it is paused, and something is due'
   if (next.record.counter < last.record.counter) return 'its counter goes back'
   if (isFinal(last) && (next.added.length > 0 || !isFinal(next))) return 'it had finished'
   return undefined

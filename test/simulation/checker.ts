@@ -210,7 +210,9 @@ export class Checker {
   /** A parked envelope is about to be removed: its outcome must be stored. */
   removing(process: SimProcess, content: InboxMessage['content']): void {
     if (this.#isSettled(content)) return
-    this.#world.violated(`${process.name} removes ${content.seq} from the parked, but its outcome is not stored`)
+    this.#world.violated(
+      `${process.name} removes ${content.seq} from the parked, but its outcome is not stored`,
+    )
   }
 
   #isSettled(content: InboxMessage['content']): boolean {
@@ -243,8 +245,7 @@ export class Checker {
       if (summary.dueAt !== undefined) unsettled.push(`${key} waits for ${summary.dueAt}`)
       if (record.status === 'paused') unsettled.push(`${key} is paused`)
       if (record.activities.length > 0) unsettled.push(`${key} has activities`)
-      if (record.workflow === 'chore' && !isFinal(chain))
-        unsettled.push(`${key} has not finished`)
+      if (record.workflow === 'chore' && !isFinal(chain)) unsettled.push(`${key} has not finished`)
     }
     return unsettled
   }

@@ -22,8 +22,15 @@ export function workerOf(began: (attempt: Attempt) => void) {
       actors: {
         work: activity({
           name: 'work',
-          run: ({ attempt, idempotencyKey, signal }: { attempt: number; idempotencyKey: string; signal: AbortSignal }) =>
-            new Promise<string>(finish => began({ attempt, key: idempotencyKey, signal, finish })),
+          run: ({
+            attempt,
+            idempotencyKey,
+            signal,
+          }: {
+            attempt: number
+            idempotencyKey: string
+            signal: AbortSignal
+          }) => new Promise<string>(finish => began({ attempt, key: idempotencyKey, signal, finish })),
         }),
       },
       delays: { asked: ({ event }) => (event.type === 'WAIT' ? event.ms : 0) },
