@@ -121,7 +121,7 @@ export class Draft {
 
   /** Whether it takes only control envelopes, and nothing of it runs, until it goes on. */
   get isStopped(): boolean {
-    return this.#stop !== undefined && this.#tree.status === 'active'
+    return this.#stop !== undefined
   }
 
   /** Earliest moment at which a timer or a retry is due; undefined when nothing waits for time. */
@@ -287,7 +287,7 @@ export class Draft {
       recent,
       sources,
       control,
-      stopReason: this.isStopped ? this.#stop?.reason : undefined,
+      stopReason: this.#stop?.reason,
       parent,
       counter: this.#counter,
     }

@@ -248,6 +248,32 @@ describe('a mailbox', () => {
     expect(bench.parked()).toEqual([1])
   })
 
+  it('removes once more what could not be removed, before anything newer is handed over', async () => {
+    let lost = 2
+    const bench = new Bench(parking => ({
+      instances: number => parking.instances(number),
+      last: target => parking.last(target),
+      park: (target, messages, expected) => parking.park(target, messages, expected),
+      read: async (target, after, limit) => {
+        const found = await parking.read(target, after, limit)
+        return found.map(message => ({ ...message, ack: () => (lost-- > 0 ? undefined : message.ack()) }))
+      },
+    }))
+    bench.stop()
+    for (const seq of range(1, 4)) bench.take(seq)
+    await quiet()
+    bench.mailbox.goesOn()
+    await quiet()
+    bench.take(4)
+    for (let round = 0; round < 3; round++) {
+      bench.settle(4)
+      await quiet()
+    }
+
+    expect(bench.parked()).toEqual([])
+    expect(bench.seqs).toEqual([1, 2, 3, 1, 2, 4])
+  })
+
   it('reads what was found parked only once its instance says that it goes on', async () => {
     const bench = new Bench()
     bench.stop()
@@ -355,6 +381,7 @@ describe('an instance that settles nothing', () => {
     bench.clock.advance(6_000)
     bench.yields = true
     bench.settle(1)
+    await quiet()
     bench.clock.advance(4_900)
     await quiet()
 

@@ -45,11 +45,10 @@ export class SimServer {
     }
   }
 
-  /** The instances of which something is parked, save what has only come back. */
-  get parked(): readonly string[] {
-    return [...this.namespace.parked].flatMap(([key, parked]) =>
-      parked.every(({ position }) => this.#back.has(position)) ? [] : [key],
-    )
+  /** Inbox sequences of what is parked, save what has only come back. */
+  get parked(): readonly number[] {
+    const parked = [...this.namespace.parked.values()].flat()
+    return parked.filter(({ position }) => !this.#back.has(position)).map(({ seq }) => seq)
   }
 
   /** How many envelopes are not acknowledged. */
