@@ -1,6 +1,6 @@
 import type { Draft } from './draft.ts'
 import type { Delivery, Rejection, StartEnvelope } from './envelope.ts'
-import type { InstanceRecord } from './record.ts'
+import { isFinal, type InstanceRecord } from './record.ts'
 import { isRepetition } from './repetition.ts'
 import type { Decision } from './turn.ts'
 
@@ -26,7 +26,7 @@ export function objectionTo({ envelope, seq }: Delivery, known: Known): Decision
     draft?.knows(envelope, seq) ?? (finished !== undefined && isRepetition(finished, envelope, seq))
   if (isKnown) return { type: 'duplicate' }
   if (start === undefined) return rejected('INSTANCE_NOT_FOUND', `${name} does not exist: start it first`)
-  if (draft?.status === 'running') return undefined
+  if (draft !== undefined && !isFinal(draft.status)) return undefined
   return rejected('INSTANCE_FINISHED', `${name} has finished and takes no more events`)
 }
 

@@ -9,7 +9,7 @@
 import { activitySpecOf, type ActivityReport } from './activity.ts'
 import { Bulks } from './bulks.ts'
 import type { Effect } from './effect.ts'
-import type { Envelope, StartEnvelope } from './envelope.ts'
+import { isControl, type ControlEnvelope, type Envelope, type StartEnvelope } from './envelope.ts'
 import { Family } from './family.ts'
 import { Invocations } from './invocations.ts'
 import type { PreparedWorkflow } from './machine.ts'
@@ -23,7 +23,7 @@ import type {
   InstanceStatus,
   PersistedSnapshot,
 } from './record.ts'
-import { isRepetition, nothingApplied, withApplied, type Applied } from './repetition.ts'
+import { isRepetition, nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
 import { Timers } from './timers.ts'
 import type { LeafOutcome } from './xstate/leaf.ts'
 import type { TreeEffect } from './xstate/tree-effect.ts'
@@ -38,10 +38,7 @@ const statuses = { active: 'running', done: 'done', error: 'failed', stopped: 'c
 type Identity = Pick<InstanceRecord, 'workflow' | 'id' | 'version' | 'createdAt' | 'inputDigest' | 'parent'>
 
 /** What a draft goes on from. */
-type Base = Pick<
-  InstanceRecord,
-  'timers' | 'activities' | 'outbox' | 'cursor' | 'recent' | 'sources' | 'counter'
->
+type Base = Pick<InstanceRecord, 'timers' | 'activities' | 'outbox' | 'counter'> & Applied
 
 /** Whether a step changed anything: `ignored` when no transition was enabled. */
 export type Reception = 'accepted' | 'ignored'
@@ -57,6 +54,8 @@ export class Draft {
   #applied: Applied
   #counter: number
   #lastEvent = ''
+  /** Undefined while it goes on. */
+  #stop: { readonly reason: string | undefined } | undefined
 
   /** Takes the events that an action sends to its own actor after the commit. */
   onSelfSent: (path: ActorPath, event: EventObject) => void = () => {}
@@ -69,8 +68,8 @@ export class Draft {
   ) {
     this.#identity = identity
     const { workflow: name, id, parent } = identity
-    const { cursor, recent, sources } = base
-    this.#applied = { cursor, recent, sources }
+    const { control, cursor, recent, sources } = base
+    this.#applied = { control, cursor, recent, sources }
     this.#counter = base.counter
     const nextNumber = () => ++this.#counter
     this.#tree = grow({
@@ -112,27 +111,35 @@ export class Draft {
       ActorTree.restore(workflow.machine, record.snapshot, options),
     )
     draft.#lastEvent = lastEvent
+    if (record.status === 'paused') draft.#stop = { reason: record.stopReason }
     return draft
   }
 
   get status(): InstanceStatus {
-    return statuses[this.#tree.status]
+    return this.isStopped ? 'paused' : statuses[this.#tree.status]
+  }
+
+  /** Whether it takes only control envelopes, and nothing of it runs, until it goes on. */
+  get isStopped(): boolean {
+    return this.#stop !== undefined
   }
 
   /** Earliest moment at which a timer or a retry is due; undefined when nothing waits for time. */
   get dueAt(): number | undefined {
+    if (this.isStopped) return undefined
     const due = Math.min(this.#timers.dueAt, this.#invocations.dueAt)
     return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
-  /** How many activities are running and entries undelivered. */
+  /** How many activities are running and entries undelivered. What a stopped one is not going to do does not count. */
   get owes(): number {
+    if (this.isStopped) return this.#outbox.owedToOthers
     return this.#invocations.running + this.#outbox.owed
   }
 
   /** Whether an activity is running. */
   get isBusy(): boolean {
-    return this.#invocations.running > 0
+    return !this.isStopped && this.#invocations.running > 0
   }
 
   /** Whether anything is asked for that waits for the commit. */
@@ -165,8 +172,9 @@ export class Draft {
     return isRepetition(this.#applied, envelope, seq)
   }
 
-  /** Applies what came from the inbox. Never call it when the status is final. */
+  /** Applies what came from the inbox. Never call it when the status is final; a stopped one takes only control. */
   deliver(envelope: Exclude<Envelope, StartEnvelope>, seq: number, now: number): Reception {
+    if (isControl(envelope)) return this.#control(envelope, seq, now)
     this.#applied = withApplied(this.#applied, envelope, seq)
     switch (envelope.type) {
       case 'send':
@@ -175,8 +183,6 @@ export class Draft {
         const { path, incarnation, index, outcome } = envelope
         return this.report({ type: 'settled', path, incarnation, index, outcome }, now)
       }
-      case 'cancel':
-        return this.#collect(this.#tree.cancel(), now, 'cancel')
     }
   }
 
@@ -219,16 +225,23 @@ export class Draft {
 
   /**
    * Asks again for everything a stored record owes: used once, after loading, by whoever now runs the
-   * instance. Running activities count one more attempt.
+   * instance. Running activities count one more attempt. A stopped instance only delivers what it owes others.
    */
   resume(): void {
-    this.#invocations.resume()
-    this.#outbox.resume()
+    if (this.isStopped) {
+      this.#outbox.resumeToOthers()
+    } else {
+      this.#invocations.resume()
+      this.#outbox.resume()
+    }
   }
 
-  /** Notes that an outbox entry has been delivered: the next record no longer lists it. */
+  /**
+   * Notes that an outbox entry has been delivered: the next record no longer lists it. What an action has sent to a
+   * stopped instance was not taken, so it runs again when the instance goes on.
+   */
   markDelivered(effectId: string): void {
-    this.#outbox.markDelivered(effectId)
+    if (!this.isStopped || !this.#outbox.isAction(effectId)) this.#outbox.markDelivered(effectId)
   }
 
   /** The logic an activity runs; undefined when its actor is gone. */
@@ -257,7 +270,7 @@ export class Draft {
   record(now: number): Required<InstanceRecord> {
     // Written out: spreading into it would cost as much as the step itself.
     const { workflow, id, version, createdAt, inputDigest, parent } = this.#identity
-    const { cursor, recent, sources } = this.#applied
+    const { control, cursor, recent, sources } = this.#applied
     return {
       workflow,
       id,
@@ -273,9 +286,29 @@ export class Draft {
       cursor,
       recent,
       sources,
+      control,
+      stopReason: this.#stop?.reason,
       parent,
       counter: this.#counter,
     }
+  }
+
+  #control(envelope: ControlEnvelope, seq: number, now: number): Reception {
+    this.#applied = withControlApplied(this.#applied, envelope, seq)
+    const wasStopped = this.isStopped
+    const isCancel = envelope.type === 'cancel'
+    if (!isCancel && wasStopped === (envelope.type === 'pause')) return 'ignored'
+    this.#lastEvent = envelope.type
+    if (envelope.type === 'pause') {
+      this.#invocations.halt()
+      this.#stop = { reason: envelope.reason }
+      return 'accepted'
+    }
+    this.#stop = undefined
+    if (isCancel) this.#collect(this.#tree.cancel(), now)
+    else this.#invocations.resume()
+    if (wasStopped) this.#outbox.resumeActions()
+    return 'accepted'
   }
 
   #send(path: ActorPath, event: EventObject, now: number): Reception {

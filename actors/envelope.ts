@@ -59,13 +59,34 @@ export interface CancelMessage {
   readonly reason: string
 }
 
+/** Stops the instance until it is resumed: it takes no events, its timers and activities wait. */
+export interface PauseMessage {
+  readonly type: 'pause'
+  /** For people. Up to 1,024 characters. */
+  readonly reason?: string | undefined
+}
+
+/** Lets a paused instance go on. */
+export interface ResumeMessage {
+  readonly type: 'resume'
+}
+
 export type StartEnvelope = EnvelopeBase & StartMessage
 export type SendEnvelope = EnvelopeBase & SendMessage
 export type SettleEnvelope = EnvelopeBase & SettleMessage
-export type CancelEnvelope = EnvelopeBase & CancelMessage
+
+/**
+ * Says whether the instance shall go on at all. It overtakes what waits for an instance that takes nothing, so its place
+ * in an ordered source is of no interest.
+ */
+export type ControlEnvelope = EnvelopeBase & (CancelMessage | PauseMessage | ResumeMessage)
 
 /** A message on the wire. */
-export type Envelope = StartEnvelope | SendEnvelope | SettleEnvelope | CancelEnvelope
+export type Envelope = StartEnvelope | SendEnvelope | SettleEnvelope | ControlEnvelope
+
+export function isControl(envelope: Envelope): envelope is ControlEnvelope {
+  return envelope.type === 'cancel' || envelope.type === 'pause' || envelope.type === 'resume'
+}
 
 /** An envelope as the owner of its partition received it. */
 export interface Delivery {

@@ -23,6 +23,13 @@ export interface InstanceHost<D extends Delivery> {
   perform(effects: readonly Effect[], draft: Draft): void
   /** The outcome of the delivery is stored: it may be acknowledged, its sender answered. */
   settle(delivery: D, verdict: Verdict): void
+  /**
+   * The instance takes nothing but control envelopes until it says that it goes on. Other deliveries that it has not
+   * settled are the host's again.
+   */
+  stopped(): void
+  /** The instance takes whatever is delivered. Told whenever it has been loaded, too. */
+  goesOn(): void
   /** Calls {@link Instance.wake} at that moment. Replaces the moment asked for before; undefined clears it. */
   wakeAt(dueAt: number | undefined): void
   /** Calls {@link Instance.flush} after that time, in milliseconds, unless it is going to anyway; undefined: not at all. */

@@ -17,6 +17,11 @@
  * envelope that changed nothing needs no write: stepping it again would change nothing either, and the
  * cursor of the next write covers it.
  *
+ * A paused instance is one that takes nothing but control envelopes. What else waits when the pause is stored, or when it
+ * is found paused, is given back to the host, unsettled. A control envelope ends its turn: what it stops has stopped
+ * before anything else is taken. What its own parts have told before a pause is taken before it, since they do not
+ * tell it again; what they tell later is dropped, since they run again.
+ *
  * Nothing in here waits. I/O is asked of the host and comes back as a call.
  */
 import type { ActivityReport } from './activity.ts'
@@ -28,12 +33,13 @@ import type { InstanceHost } from './instance-host.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import { messageOf } from './plain-error.ts'
 import type { RecordSummary, StoredRecord } from './ports.ts'
-import type { Address, InstanceRecord, PersistedSnapshot } from './record.ts'
+import { isFinal, type Address, type InstanceRecord, type PersistedSnapshot } from './record.ts'
 import { formatState } from './state.ts'
-import { replacing, Turn, type Decision, type Waiting } from './turn.ts'
+import { replacing, Turn, type Decision } from './turn.ts'
+import { isControlling, TurnQueue, type Waiting } from './turn-queue.ts'
 
-/** `starting`: the activities of a turn that is not committed yet begin. */
-type State = 'loading' | 'idle' | 'starting' | 'committing' | 'ended'
+/** `busy`: in the middle of a turn that is not being committed. */
+type State = 'loading' | 'idle' | 'busy' | 'committing' | 'ended'
 
 const redoLimit = 5
 
@@ -42,7 +48,7 @@ export class Instance<D extends Delivery> {
   readonly #workflow: PreparedWorkflow
   readonly #host: InstanceHost<D>
   #state: State = 'loading'
-  #waiting: Waiting<D>[] = []
+  readonly #queue = new TurnQueue<D>()
   #turn = new Turn<D>()
   #draft: Draft | undefined
   /** The stored record of an instance that had finished before it was loaded: it has no live actors. */
@@ -99,9 +105,20 @@ export class Instance<D extends Delivery> {
    */
   passivate(): boolean {
     if (this.#state !== 'idle' || (this.#draft?.owes ?? 0) > 0) return false
-    if (!this.#workflow.persistence.isStored && this.#draft?.status === 'running') return false
+    if (this.#isVolatile) return false
     this.#passivating = true
     this.#rest()
+    return true
+  }
+
+  /**
+   * Gives back what it has not begun with: deliveries that are no control envelopes, to be delivered again later.
+   *
+   * @returns false when it is in the middle of something: then it keeps everything
+   */
+  yield(): boolean {
+    if (this.#state !== 'idle' || this.#turn.taken.length > 0) return false
+    this.#queue.giveBack()
     return true
   }
 
@@ -111,7 +128,7 @@ export class Instance<D extends Delivery> {
       const { event, record, revision } = stored
       this.#revision = revision
       this.#start = record
-      if (record.status !== 'running' && record.outbox.length === 0) {
+      if (isFinal(record.status) && record.outbox.length === 0) {
         this.#finished = record
       } else {
         try {
@@ -128,6 +145,8 @@ export class Instance<D extends Delivery> {
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
     }
+    if (this.#isStopped) this.#stop()
+    else this.#host.goesOn()
     this.#state = 'idle'
     this.#arm()
     this.#next()
@@ -137,9 +156,7 @@ export class Instance<D extends Delivery> {
   loadFailed(error: RuntimeError): void {
     if (this.#state !== 'loading') return
     const code = error.code === 'RECORD_FORMAT_UNSUPPORTED' ? error.code : 'RECORD_MALFORMED'
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const item of waiting) {
+    for (const item of this.#queue.takeAll()) {
       if (item.type !== 'delivery') continue
       this.#host.settle(item.delivery, { type: 'rejected', code, message: error.message })
     }
@@ -153,7 +170,10 @@ export class Instance<D extends Delivery> {
     const draft = this.#draft!
     // An effect may tell something at once: until the turn is settled, it only waits.
     this.#host.perform(draft.takeEffects(), draft)
+    const wasControlled = isControlling(this.#turn.taken.at(-1))
     this.#settle()
+    if (this.#isStopped) this.#stop()
+    else if (wasControlled) this.#host.goesOn()
     this.#state = 'idle'
     this.#arm()
     this.#next()
@@ -195,10 +215,9 @@ export class Instance<D extends Delivery> {
    */
   finish(): void {
     this.#finishing = true
-    this.#waiting = this.#waiting.filter(item => item.type !== 'delivery')
+    this.#queue.forgetDeliveries()
     if (this.#state === 'idle' && this.#isHolding) this.#commit(this.#host.now())
-    else if (this.#waiting.length === 0 && this.#state !== 'committing' && this.#state !== 'ended')
-      this.#end()
+    else if (this.#queue.isEmpty && this.#state !== 'committing' && this.#state !== 'ended') this.#end()
   }
 
   /** The time asked for with `flushAfter` is over: what is held is committed. */
@@ -214,7 +233,7 @@ export class Instance<D extends Delivery> {
   #enqueue(item: Waiting<D>): void {
     if (this.#state === 'ended' || this.#finishing) return
     this.#passivating = false
-    this.#waiting.push(item)
+    this.#queue.add(item)
     if (this.#state === 'idle') this.#next()
   }
 
@@ -225,25 +244,29 @@ export class Instance<D extends Delivery> {
 
   /** Begins the next turn if anything waits. */
   #next(): void {
-    if (this.#waiting.length === 0 || (this.#finishing && this.#isFull)) {
+    if (this.#queue.isEmpty || (this.#finishing && this.#isFull)) {
       this.#singly = false
       if (this.#finishing) this.#end()
       else this.#rest()
       return
     }
-    // Then what waits is taken when something has been delivered.
-    if (this.#isFull) return
     const isSingle = this.#singly || this.#workflow.persistence.isSingle
     const now = this.#host.now()
+    let item = this.#queue.take(this.#isFull)
+    // Then what waits is taken when something has been delivered.
+    if (item === undefined) return
     let isChosen = false
-    do {
-      const item = this.#waiting.shift()!
+    while (item !== undefined) {
       const decision = this.#apply(item, now)
       this.#turn.add(item, decision)
       isChosen = decision.type === 'accepted' && this.#isChosen()
-    } while (this.#waiting.length > 0 && !isSingle && !isChosen && !this.#isFull)
+      const isLast: boolean = isSingle || isChosen || this.#isFull || isControlling(item)
+      item = isLast ? undefined : this.#queue.take(false)
+    }
     if (!this.#isHolding) {
+      this.#state = 'busy'
       this.#settle()
+      this.#state = 'idle'
       this.#arm()
       this.#next()
     } else if (isChosen || this.#mustCommit()) {
@@ -261,13 +284,14 @@ export class Instance<D extends Delivery> {
   #mustCommit(): boolean {
     const { persistence } = this.#workflow
     if (!persistence.mayHold || this.#singly || this.#isFull || this.#finishing) return true
-    const { applied } = this.#turn
+    const { applied, taken } = this.#turn
+    if (isControlling(taken.at(-1))) return true
     const draft = this.#draft!
     return persistence.mustCommit({
       applied,
       isNew: this.#revision === 0,
-      isFinal: draft.status !== 'running',
-      isResting: this.#waiting.length === 0 && !draft.isBusy,
+      isFinal: isFinal(draft.status),
+      isResting: this.#queue.isEmpty && !draft.isBusy,
       isAsking: draft.isAsking,
     })
   }
@@ -279,12 +303,12 @@ export class Instance<D extends Delivery> {
     this.#host.flushAfter(maxHoldMs)
     if (startsEarly) {
       // An activity may tell something at once: until all have begun, it only waits.
-      this.#state = 'starting'
+      this.#state = 'busy'
       this.#host.perform(draft.takeActivityEffects(), draft)
       this.#state = 'idle'
     }
     this.#arm()
-    if (this.#waiting.length > 0) this.#next()
+    if (!this.#queue.isEmpty) this.#next()
   }
 
   #apply(item: Waiting<D>, now: number): Decision {
@@ -353,8 +377,8 @@ export class Instance<D extends Delivery> {
   #rest(): void {
     this.#host.rested()
     const draft = this.#draft
-    const leaves = draft === undefined || draft.status !== 'running' || this.#passivating
-    if (!leaves) return
+    const leaves = draft?.status !== 'running' || this.#passivating
+    if (!leaves || this.#isVolatile) return
     if (draft !== undefined && draft.owes > 0) return
     if (draft?.hasDelivered === true || this.#isHolding) {
       this.#commit(this.#host.now())
@@ -363,8 +387,14 @@ export class Instance<D extends Delivery> {
     }
   }
 
+  /** From here on it takes only control envelopes. */
+  #stop(): void {
+    this.#queue.giveBack()
+    this.#host.stopped()
+  }
+
   #redo(items: readonly Waiting<D>[]): void {
-    this.#waiting = [...items, ...this.#waiting]
+    this.#queue.putBack(items)
     this.#turn = new Turn()
     this.#forget()
     this.#state = 'loading'
@@ -374,7 +404,7 @@ export class Instance<D extends Delivery> {
 
   #end(error?: Error): void {
     this.#forget()
-    this.#waiting = []
+    this.#queue.takeAll()
     this.#turn = new Turn()
     this.#state = 'ended'
     // An instance that cannot go on would otherwise be woken again and again for the same reason.
@@ -396,6 +426,16 @@ export class Instance<D extends Delivery> {
     if (dueAt === this.#armedFor) return
     this.#armedFor = dueAt
     this.#host.wakeAt(dueAt)
+  }
+
+  get #isStopped(): boolean {
+    return this.#draft?.isStopped === true
+  }
+
+  /** Whether it would be lost with this process, though it has not finished. */
+  get #isVolatile(): boolean {
+    const { persistence } = this.#workflow
+    return !persistence.isStored && this.#draft !== undefined && !isFinal(this.#draft.status)
   }
 
   /** Whether its record has no room for much more. */

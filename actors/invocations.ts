@@ -99,7 +99,16 @@ export class Invocations {
     for (const path of this.#byPath.keys()) this.stop(path)
   }
 
-  /** Runs again what ran when the record was stored, as another attempt. */
+  /** Stops what runs here, to be resumed. */
+  halt(): void {
+    for (const activity of this.#byPath.values()) {
+      const { path, incarnation } = activity
+      const isUnknown = !runsHere(activity) || this.#effects.withdrawActivity(incarnation)
+      if (!isUnknown) this.#effects.add({ type: 'stopActivity', path, incarnation })
+    }
+  }
+
+  /** Runs again what ran when the record was stored, or was halted, as another attempt. */
   resume(): void {
     for (const activity of this.#byPath.values()) {
       const isWanted = runsHere(activity) || this.#bulks.isLost(activity.path)

@@ -48,6 +48,13 @@ export class Outbox {
     return this.#entries.size
   }
 
+  /** How many of them are no actions. */
+  get owedToOthers(): number {
+    let owed = 0
+    for (const { type } of this.#entries.values()) if (type !== 'action') owed++
+    return owed
+  }
+
   /** True when the stored record lists entries that have been delivered since. */
   get hasDelivered(): boolean {
     return this.#hasDelivered
@@ -122,13 +129,29 @@ export class Outbox {
     return unlisted
   }
 
-  /** Asks again for everything a stored record lists. An action that no longer exists counts as delivered. */
+  /** Asks again for everything a stored record lists. */
   resume(): void {
+    this.resumeToOthers()
+    this.resumeActions()
+  }
+
+  /** The same, for all but actions. */
+  resumeToOthers(): void {
     for (const entry of this.#entries.values()) {
-      const effect = entry.type === 'action' ? this.#actionOf(entry) : this.#effectOf(entry)
-      if (effect === undefined) this.markDelivered(entry.effectId)
-      else this.#context.effects.add(effect)
+      if (entry.type !== 'action') this.#resume(entry, this.#effectOf(entry))
     }
+  }
+
+  /** The same, for actions. One that no longer exists counts as delivered. */
+  resumeActions(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.type === 'action') this.#resume(entry, this.#actionOf(entry))
+    }
+  }
+
+  /** Whether that is an undelivered action. */
+  isAction(effectId: string): boolean {
+    return this.#entries.get(effectId)?.type === 'action'
   }
 
   /** Notes that an entry has been delivered: the next record no longer lists it. */
@@ -159,6 +182,11 @@ export class Outbox {
     const entry = this.#entries.get(effectId)
     if (entry?.type === 'chunk') this.#chunkBytes -= entry.sizeBytes
     return this.#entries.delete(effectId)
+  }
+
+  #resume({ effectId }: OutboxEntry, effect: Effect | undefined): void {
+    if (effect === undefined) this.markDelivered(effectId)
+    else this.#context.effects.add(effect)
   }
 
   #effectOf(entry: Exclude<OutboxEntry, ActionEntry>): Effect | undefined {

@@ -80,6 +80,15 @@ export interface InboxMessage {
   reply(bytes: Uint8Array): void
   /** Keeps it among the dead letters with the reason, then removes it from the inbox. */
   deadLetter(code: string, reason: string): Promise<void>
+  /** What was published, so that it can be kept elsewhere as it is. */
+  readonly wire: Wire
+}
+
+/** A message as it was published. */
+export interface Wire {
+  readonly data: Uint8Array
+  /** All but those that only tell the server what to do with it. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
 }
 
 /** What the owner of a partition hears from its inbox, in order. Neither call may throw. */
@@ -98,6 +107,8 @@ export interface InboxConsumer {
 
 /** The durable stream of envelopes. */
 export interface Inbox {
+  /** The most envelopes of a partition that are unsettled at a time. */
+  readonly prefetch: number
   /**
    * Durable once resolved. The same envelope id within the deduplication window is stored once.
    *
@@ -117,6 +128,46 @@ export interface PublishOptions {
   /** Where to answer once the envelope is applied. */
   readonly replyTo?: string
   readonly signal?: AbortSignal
+}
+
+/** Where an envelope stands among the parked ones. */
+export interface ParkedPlace {
+  /** Rises along what is parked of an instance. */
+  readonly position: number
+  /** What it had in the inbox: rises along what is parked of an instance, too. */
+  readonly seq: number
+}
+
+/** A parked envelope. To settle it, by `ack` or `deadLetter`, removes it from the parked ones. */
+export interface ParkedMessage extends InboxMessage {
+  readonly position: number
+}
+
+/** Envelopes that were taken out of the inbox because their instance takes none. They wait in order, for ever. */
+export interface Parking {
+  /**
+   * The instances of the partition of which anything is parked, in no order.
+   *
+   * @throws RuntimeError `STORE_UNAVAILABLE`
+   */
+  instances(partition: number): Promise<readonly Address[]>
+  /** What was parked last of the instance, as far as it still is; undefined when nothing is. Never stale. */
+  last(address: Address): Promise<ParkedPlace | undefined>
+  /**
+   * Parks envelopes of one instance, in this order, behind the one parked last, and answers the position of the last one.
+   * After an error the first few of them may be parked.
+   *
+   * @param messages at least one; with rising sequences in the inbox, all above that of the one parked last
+   * @param expected the position of the one parked last; 0: there is none
+   * @throws RuntimeError `REVISION_CONFLICT` when another one was; `STORE_UNAVAILABLE` when the outcome is unknown;
+   * `PAYLOAD_TOO_LARGE` when the first of them can never be parked
+   */
+  park(address: Address, messages: readonly InboxMessage[], expected: number): Promise<number>
+  /**
+   * What is parked of the instance behind that position, in order: at most so many, and at least one if there is any.
+   * Never stale.
+   */
+  read(address: Address, after: number, limit: number): Promise<readonly ParkedMessage[]>
 }
 
 /** The right to run a partition, until it can no longer be trusted. */

@@ -18,11 +18,16 @@ export interface Address {
 }
 
 /**
- * `running`: takes events. The others are final, the record no longer changes: `done` has an output, `failed` an
- * error, `cancelled` was no longer wanted.
+ * `running`: takes events. `paused`: takes none until it is resumed; what it is sent waits. The others are final, the
+ * record no longer changes: `done` has an output, `failed` an error, `cancelled` was no longer wanted.
  */
 export type InstanceStatus = (typeof instanceStatuses)[number]
-export const instanceStatuses = Object.freeze(['running', 'done', 'failed', 'cancelled'] as const)
+export const instanceStatuses = Object.freeze(['running', 'paused', 'done', 'failed', 'cancelled'] as const)
+
+/** Whether an instance has finished: it takes nothing more. */
+export function isFinal(status: InstanceStatus): boolean {
+  return status === 'done' || status === 'failed' || status === 'cancelled'
+}
 
 /** An event as machines know it. */
 export interface EventObject {
@@ -136,6 +141,14 @@ export type OutboxEntry =
       readonly context?: unknown
     }
 
+/** The control envelopes applied. */
+export interface ControlApplied {
+  /** Inbox sequence of the last one. */
+  readonly cursor: number
+  /** Ids of the last ones, newest last. */
+  readonly recent: readonly string[]
+}
+
 export interface InstanceRecord {
   readonly workflow: string
   readonly id: string
@@ -151,12 +164,16 @@ export interface InstanceRecord {
   readonly timers: readonly Timer[]
   readonly activities: readonly ActivityRecord[]
   readonly outbox: readonly OutboxEntry[]
-  /** Inbox sequence of the last envelope applied; 0 before any. */
+  /** Inbox sequence of the last envelope applied that was no control envelope; 0 before any. */
   readonly cursor: number
   /** Ids of the last envelopes applied, newest last: redelivery under another sequence is recognised. */
   readonly recent: readonly string[]
   /** The last position applied from each ordered source, by its name. */
   readonly sources: Readonly<Record<string, number>>
+  /** What it remembers of control envelopes, which may overtake others; absent before any. */
+  readonly control?: ControlApplied | undefined
+  /** Why it is stopped, while it is and somebody has said so. */
+  readonly stopReason?: string | undefined
   /** Whose child it is, when it is one. */
   readonly parent?: ParentLink | undefined
   /** Rises by one with every number handed out: effects, incarnations, timers, unnamed children. */

@@ -1,4 +1,4 @@
-import type { Envelope, SourcePosition } from './envelope.ts'
+import { isControl, type ControlEnvelope, type Envelope, type SourcePosition } from './envelope.ts'
 import type { InstanceRecord } from './record.ts'
 
 /** How many ids of applied envelopes a record remembers. */
@@ -11,28 +11,51 @@ const recentLimit = 8
 const sourceLimit = 256
 
 /** What a record remembers of the envelopes applied to it. */
-export type Applied = Pick<InstanceRecord, 'cursor' | 'recent' | 'sources'>
+export type Applied = Pick<InstanceRecord, 'control' | 'cursor' | 'recent' | 'sources'>
 
 /** Before any envelope. */
-export const nothingApplied: Applied = Object.freeze({ cursor: 0, recent: [], sources: {} })
+export const nothingApplied: Applied = Object.freeze({
+  control: undefined,
+  cursor: 0,
+  recent: [],
+  sources: {},
+})
 
 /**
  * True when the envelope has been applied before: it is at or below the cursor (delivered again), its id is among
  * the last applied (sent again), or its source has gone past it (replayed by an ordered source).
+ *
+ * Control envelopes may come before others that were sent earlier. Each of the two kinds comes in order, so each has a
+ * cursor of its own, and neither says anything about the other.
  */
 export function isRepetition(applied: Applied, envelope: Envelope, seq: number): boolean {
+  if (isControl(envelope)) {
+    const { control } = applied
+    return control !== undefined && (seq <= control.cursor || control.recent.includes(envelope.id))
+  }
   if (seq <= applied.cursor || applied.recent.includes(envelope.id)) return true
   const { source } = envelope
   return source !== undefined && source.position <= (applied.sources[source.name] ?? -1)
 }
 
 /** What is remembered once the envelope has been applied too. */
-export function withApplied(applied: Applied, envelope: Envelope, seq: number): Applied {
+export function withApplied(
+  applied: Applied,
+  envelope: Exclude<Envelope, ControlEnvelope>,
+  seq: number,
+): Applied {
   const { id, source } = envelope
   const recent = [...applied.recent.slice(1 - recentLimit), id]
-  const { sources } = applied
-  if (source === undefined) return { cursor: seq, recent, sources }
-  return { cursor: seq, recent, sources: withSource(sources, source) }
+  const { control, sources } = applied
+  if (source === undefined) return { control, cursor: seq, recent, sources }
+  return { control, cursor: seq, recent, sources: withSource(sources, source) }
+}
+
+/** The same for a control envelope. */
+export function withControlApplied(applied: Applied, { id }: ControlEnvelope, seq: number): Applied {
+  const { cursor, recent, sources } = applied
+  const ids = applied.control?.recent.slice(1 - recentLimit) ?? []
+  return { control: { cursor: seq, recent: [...ids, id] }, cursor, recent, sources }
 }
 
 /** The source heard now stands last; beyond the limit the first one is forgotten. */

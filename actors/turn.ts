@@ -2,15 +2,8 @@ import type { ActivityReport } from './activity.ts'
 import type { Delivery } from './envelope.ts'
 import type { InstanceHost, Verdict } from './instance-host.ts'
 import { plainError } from './plain-error.ts'
-import type { ActorPath, EventObject, PersistedSnapshot } from './record.ts'
-
-/** Something that waits for its turn. */
-export type Waiting<D> =
-  /** `isReplaced`: it stands for one that could not be stored. */
-  | { readonly type: 'delivery'; readonly delivery: D; readonly isReplaced: boolean }
-  | { readonly type: 'report'; readonly report: ActivityReport; readonly isReplaced: boolean }
-  | { readonly type: 'self'; readonly path: ActorPath; readonly event: EventObject }
-  | { readonly type: 'wake' }
+import type { EventObject, PersistedSnapshot } from './record.ts'
+import type { Waiting } from './turn-queue.ts'
 
 /** What a turn decided about a delivery, before the commit that makes it true. */
 export type Decision =

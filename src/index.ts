@@ -9,7 +9,14 @@ export type { InstanceSummary, ListFilter, StartOptions, WithInput } from './cli
 export { connect } from './client/connect.ts'
 export type { ConnectOptions } from './client/connect.ts'
 export { InstanceHandle } from './client/instance-handle.ts'
-export type { SendOptions, UpdateOptions, UpdateOutcome, WaitOptions } from './client/instance-handle.ts'
+export type {
+  ControlOptions,
+  PauseOptions,
+  SendOptions,
+  UpdateOptions,
+  UpdateOutcome,
+  WaitOptions,
+} from './client/instance-handle.ts'
 export type { InstanceSnapshot } from './client/instance-snapshot.ts'
 export { startServer } from './nats/server.ts'
 export type { NatsServer, StartServerOptions } from './nats/server.ts'

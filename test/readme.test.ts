@@ -58,6 +58,7 @@ describe('the README', () => {
   it.each([
     ['quick-start', /^receipt for 1250 cents \(order\/o-1\/.+\)\n$/],
     ['together', /^144 booked\n$/],
+    ['pausing', /^paused 0\n5\n$/],
   ])('has a program %s that typechecks and runs', { timeout: 60_000 }, async (name, expected) => {
     const program = blockNamed(name).replace("'holdfast'", "'../../../src/index.ts'")
     const folder = await workshop({ 'program.ts': program })

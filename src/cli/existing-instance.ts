@@ -1,4 +1,5 @@
 import { RuntimeError } from '../../actors/errors.ts'
+import { isFinal } from '../../actors/record.ts'
 import type { Client } from '../client/client.ts'
 import type { InstanceHandle } from '../client/instance-handle.ts'
 import type { InstanceSnapshot } from '../client/instance-snapshot.ts'
@@ -48,7 +49,7 @@ export async function runningInstance(
 ): Promise<ExistingInstance> {
   const instance = await existingInstance(client, text, signal)
   const { address, status } = instance.snapshot
-  if (status === 'running') return instance
+  if (!isFinal(status)) return instance
   throw new RuntimeError(
     'INSTANCE_FINISHED',
     `${instance.name} has ended (${status}) and takes no more events`,

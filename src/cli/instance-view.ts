@@ -10,6 +10,8 @@ export function paintStatus(text: string, status: InstanceStatus, style: Style):
   switch (status) {
     case 'running':
       return style.cyan(text)
+    case 'paused':
+      return style.yellow(text)
     case 'done':
       return style.green(text)
     case 'failed':
@@ -21,7 +23,7 @@ export function paintStatus(text: string, status: InstanceStatus, style: Style):
 
 /** One character for how an instance fares. */
 export function markOf(status: InstanceStatus): string {
-  return { running: '●', done: '✔', failed: '✖', cancelled: '○' }[status]
+  return { running: '●', paused: '‖', done: '✔', failed: '✖', cancelled: '○' }[status]
 }
 
 /** An address as an argument of a shell: in quotes where a shell would read more into it. */
@@ -57,6 +59,7 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
     output,
     revision,
     status,
+    stopReason,
     timers,
     updatedAt,
     value,
@@ -66,6 +69,7 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
     address: formatAddress(address),
     ...address,
     status,
+    stopReason,
     state: formatState(value),
     value,
     context,

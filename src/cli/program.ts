@@ -5,7 +5,9 @@ import { countLeading, parseArguments, usage } from './arguments.ts'
 import type { Call, Command, OptionSpecs } from './command.ts'
 import { dev } from './commands/dev.ts'
 import { list } from './commands/list.ts'
+import { pause } from './commands/pause.ts'
 import { result } from './commands/result.ts'
+import { resume } from './commands/resume.ts'
 import { send } from './commands/send.ts'
 import { show } from './commands/show.ts'
 import { start } from './commands/start.ts'
@@ -20,7 +22,7 @@ import { writeLines } from './terminal.ts'
 /** What a command line is run with: everything of a {@link Call} that does not depend on the command. */
 export type Surroundings = Pick<Call, 'config' | 'folder' | 'readInput' | 'signal' | 'terminal'>
 
-const commands: readonly Command[] = [dev, start, send, update, show, watch, list, result]
+const commands: readonly Command[] = [dev, start, send, update, pause, resume, show, watch, list, result]
 
 /** Runs a command line, without the program's name, and answers the exit code. Never throws. */
 export async function runProgram(args: readonly string[], surroundings: Surroundings): Promise<number> {

@@ -1,8 +1,8 @@
 import { checkEvent } from '../../actors/event.ts'
-import type { Envelope, Refusal, SourcePosition } from '../../actors/envelope.ts'
+import type { Envelope, PauseMessage, Refusal, ResumeMessage, SourcePosition } from '../../actors/envelope.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock, Inbox, Snapshots } from '../../actors/ports.ts'
-import type { Address, EventObject } from '../../actors/record.ts'
+import { isFinal, type Address, type EventObject } from '../../actors/record.ts'
 import type { Directory } from '../nats/transport.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { EventOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
@@ -41,6 +41,19 @@ export interface WaitOptions {
 export interface UpdateOptions extends SendOptions {
   /** How long to wait for the outcome; default 10 s. */
   readonly timeout?: Duration
+}
+
+export interface ControlOptions {
+  /** The same id is applied once, so a caller that may repeat itself gives its own. Default: a unique one. */
+  readonly id?: string
+  readonly signal?: AbortSignal
+  /** How long to wait until a node has done it; default 10 s. */
+  readonly timeout?: Duration
+}
+
+export interface PauseOptions extends ControlOptions {
+  /** For people. Up to 1,024 characters. */
+  readonly reason?: string
 }
 
 const watchCapacity = 256
@@ -93,6 +106,29 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
   }
 
   /**
+   * Stops the instance until it is resumed. What it is sent is accepted, and waits; its timers do not fire, and running
+   * activities are aborted. To pause a paused one changes nothing.
+   *
+   * @throws RuntimeError `INSTANCE_FINISHED`, `INSTANCE_NOT_FOUND`; `STORE_UNAVAILABLE` when the outcome is unknown: pause
+   * again with the same `id`; `TIMEOUT` when no node has answered in time: it is durable, and is done when a node takes
+   * it up. Abort stops the waiting, not the pause.
+   */
+  pause(options: PauseOptions = {}): Promise<void> {
+    const { reason } = options
+    return this.#control({ type: 'pause', ...(reason !== undefined && { reason }) }, options)
+  }
+
+  /**
+   * Lets a paused instance go on: what has waited is applied in order, timers that are overdue fire once, and the
+   * activities that were aborted run again as another attempt. To resume a running one changes nothing.
+   *
+   * @throws RuntimeError as `pause`
+   */
+  resume(options: ControlOptions = {}): Promise<void> {
+    return this.#control({ type: 'resume' }, options)
+  }
+
+  /**
    * Whether a node runs the partition of this instance, so that what is sent is applied now and not when one comes
    * back. A node that was killed counts until its lease has expired.
    *
@@ -117,7 +153,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
   watch(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {
     return watchRecords(this.#context.snapshots, this.address, {
       capacity: watchCapacity,
-      isLast: stored => stored.record.status !== 'running',
+      isLast: stored => isFinal(stored.record.status),
       isWanted: () => true,
       signal: options.signal,
     })
@@ -135,7 +171,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
   ): Promise<InstanceSnapshot<TWorkflow>> {
     return this.#await(options, 'is not what is waited for', snapshot => {
       if (predicate(snapshot)) return snapshot
-      if (snapshot.status === 'running') return undefined
+      if (!isFinal(snapshot.status)) return undefined
       throw new RuntimeError(
         'INSTANCE_FINISHED',
         `${formatAddress(this.address)} ended as '${snapshot.status}' without being what was waited for`,
@@ -152,7 +188,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    */
   async result(options: WaitOptions = {}): Promise<OutputOf<TWorkflow>> {
     const final = await this.#await(options, 'has not ended', snapshot => {
-      return snapshot.status === 'running' ? undefined : snapshot
+      return isFinal(snapshot.status) ? snapshot : undefined
     })
     if (final.status === 'done') return final.output as OutputOf<TWorkflow>
     const message = final.error instanceof Error ? final.error.message : String(final.error)
@@ -185,6 +221,19 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
     } finally {
       await snapshots.return?.()
     }
+  }
+
+  /** Asks for it and waits until it is done. */
+  async #control(
+    message: PauseMessage | ResumeMessage,
+    { id, signal, timeout = '10s' }: ControlOptions,
+  ): Promise<void> {
+    const { clock, nextId } = this.#context
+    const timeoutMs = parseDuration(timeout, 'timeout')
+    const base = { id: id ?? nextId(), target: this.address, time: clock.now() }
+    const outcome = await publishForOutcome(this.#context, { ...base, ...message }, { signal, timeoutMs })
+    if (outcome.type !== 'rejected') return
+    throw new RuntimeError(outcome.code, outcome.message, { fields: { ...this.address, ...outcome.fields } })
   }
 
   #envelope(event: EventOf<TWorkflow>, options: SendOptions): Envelope {

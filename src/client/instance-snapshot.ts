@@ -18,6 +18,8 @@ export interface InstanceSnapshot<TWorkflow extends Workflow = Workflow> {
   readonly output: OutputOf<TWorkflow> | undefined
   /** Why it failed, once `status` is `failed`. */
   readonly error: unknown
+  /** Why it is paused, while it is and whoever paused it has said so. */
+  readonly stopReason: string | undefined
   /** Version of the workflow definition that wrote it. */
   readonly version: number
   readonly createdAt: Date
@@ -49,6 +51,7 @@ export function toInstanceSnapshot<TWorkflow extends Workflow>(
     context: snapshot.context,
     output: snapshot.output,
     error: snapshot.error,
+    stopReason: record.stopReason,
     version: record.version,
     createdAt: new Date(record.createdAt),
     updatedAt: new Date(record.updatedAt),

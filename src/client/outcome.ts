@@ -33,7 +33,7 @@ export async function publishForOutcome(
   } catch (error) {
     if (!isRuntimeError(error, 'TIMEOUT')) throw error
     const { target, type } = envelope
-    const what = type === 'start' ? 'start' : 'event'
+    const what = type === 'send' ? 'event' : type
     throw new RuntimeError(
       'TIMEOUT',
       `no node has answered for ${formatAddress(target)} within ${timeoutMs} ms: the ${what} is stored, and is ` +

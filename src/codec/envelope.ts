@@ -5,7 +5,7 @@
  * | field       | of     | what it must be                                                           |
  * | ----------- | ------ | ------------------------------------------------------------------------- |
  * | id          | all    | a string of 1 to 400 characters; the same id is applied once              |
- * | type        | all    | `start`, `send`, `settle` or `cancel`                                     |
+ * | type        | all    | `start`, `send`, `settle`, `cancel`, `pause` or `resume`                  |
  * | target      | all    | an object: `workflow` and `id`, the address                               |
  * | time        | all    | milliseconds since the epoch, by the sender's clock                       |
  * | cause       | all    | absent, or a string of up to 1,024 characters                             |
@@ -19,8 +19,10 @@
  * | index       | settle | absent, or a whole number: which child of a bulk                          |
  * | outcome     | settle | an object: `status`, `done` with an `output` or `error` with an `error`   |
  * | reason      | cancel | a string of up to 1,024 characters                                        |
+ * | reason      | pause  | absent, or the same                                                       |
  *
- * `settle` and `cancel` are what nodes send each other about children.
+ * `settle` and `cancel` are what nodes send each other about children. `cancel`, `pause` and `resume` may overtake the
+ * others: their `source` is of no interest.
  * Where a field may be absent it may be null. Other fields are ignored.
  */
 import type { ParentLink } from '../../actors/child-workflow.ts'
@@ -44,7 +46,7 @@ const malformed = 'ENVELOPE_MALFORMED'
 
 const envelopeShape: readonly Field[] = [
   textOf('id', 1, 400),
-  oneOf('type', 'start', 'send', 'settle', 'cancel'),
+  oneOf('type', 'start', 'send', 'settle', 'cancel', 'pause', 'resume'),
   object('target'),
   moment('time'),
   nullable(textOf('cause', 0, 1024)),
@@ -71,6 +73,8 @@ const settleShape: readonly Field[] = [
 const outcomeShape: readonly Field[] = [oneOf('status', 'done', 'error')]
 
 const cancelShape: readonly Field[] = [textOf('reason', 0, 1024)]
+
+const pauseShape = cancelShape.map(nullable)
 
 const addressShape: readonly Field[] = [{ name: 'workflow', allowed: nameForm, matches: isName }]
 
@@ -138,6 +142,15 @@ function checkEnvelope(content: unknown): Envelope {
     case 'cancel':
       checkFields(malformed, '', fields, cancelShape)
       return { type: 'cancel', ...base, reason: fields['reason'] as string }
+    case 'pause':
+      checkFields(malformed, '', fields, pauseShape)
+      return {
+        type: 'pause',
+        ...base,
+        ...(isGiven(fields['reason']) && { reason: fields['reason'] as string }),
+      }
+    case 'resume':
+      return { type: 'resume', ...base }
   }
 }
 

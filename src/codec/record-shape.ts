@@ -21,9 +21,13 @@ const recordShape: readonly Field[] = [
   whole('cursor', 0),
   list('recent'),
   object('sources'),
+  optional(object('control')),
+  optional(text('stopReason')),
   optional(object('parent')),
   whole('counter', 0),
 ]
+
+const controlShape: readonly Field[] = [whole('cursor', 0), list('recent')]
 
 const snapshotShape: readonly Field[] = [
   oneOf('status', 'active', 'done', 'error', 'stopped'),
@@ -97,6 +101,10 @@ const entryShapes: Readonly<Record<OutboxEntry['type'], readonly Field[]>> = {
 export function checkRecord(content: unknown): InstanceRecord {
   const record = checkFields(malformed, '', content, recordShape)
   checkSnapshot('snapshot', record['snapshot'])
+  if (record['control'] !== undefined) {
+    const control = checkFields(malformed, 'control', record['control'], controlShape)
+    checkTexts('control.recent', control['recent'])
+  }
   for (const [index, timer] of itemsOf(record, 'timers'))
     checkFields(malformed, `timers[${index}]`, timer, timerShape)
   for (const [index, activity] of itemsOf(record, 'activities')) {
@@ -107,14 +115,19 @@ export function checkRecord(content: unknown): InstanceRecord {
     const entry = checkFields(malformed, `outbox[${index}]`, item, entryShape)
     checkFields(malformed, `outbox[${index}]`, entry, entryShapes[entry['type'] as OutboxEntry['type']])
   }
-  for (const [index, id] of itemsOf(record, 'recent')) {
-    if (typeof id !== 'string') throw misshapen(malformed, `recent[${index}]`, 'a string', id)
-  }
+  checkTexts('recent', record['recent'])
   for (const [name, position] of Object.entries(record['sources'] as object)) {
     if (Number.isSafeInteger(position)) continue
     throw misshapen(malformed, `sources[${JSON.stringify(name)}]`, 'a whole number', position)
   }
   return content as InstanceRecord
+}
+
+/** @param content already known to be an array */
+function checkTexts(path: string, content: unknown): void {
+  for (const [index, item] of (content as unknown[]).entries()) {
+    if (typeof item !== 'string') throw misshapen(malformed, `${path}[${index}]`, 'a string', item)
+  }
 }
 
 function checkSnapshot(path: string, content: unknown): void {

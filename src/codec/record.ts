@@ -78,6 +78,8 @@ function contentOf(record: InstanceRecord): Readonly<Record<string, unknown>> {
     content['sources'] = record.sources
     break
   }
+  if (record.control !== undefined) content['control'] = record.control
+  if (record.stopReason !== undefined) content['stopReason'] = record.stopReason
   if (record.parent !== undefined) content['parent'] = record.parent
   content['counter'] = record.counter
   return content

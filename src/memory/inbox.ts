@@ -6,10 +6,12 @@ import type { MemoryNamespace } from './namespace.ts'
 
 /** The envelopes in memory. */
 export class MemoryInbox implements Inbox {
+  readonly prefetch: number
   readonly #namespace: MemoryNamespace
 
   constructor(namespace: MemoryNamespace) {
     this.#namespace = namespace
+    this.prefetch = namespace.prefetch
   }
 
   async publish(envelope: Envelope, { replyTo, signal }: PublishOptions = {}): Promise<void> {

@@ -12,9 +12,16 @@ export interface MemoryNamespaceOptions {
   readonly maxPayloadBytes?: number | undefined
   /** Default 32. */
   readonly partitions?: number | undefined
+  /** The most envelopes of a partition that are unsettled at a time. Default 256. */
+  readonly prefetch?: number | undefined
 }
 
-const defaults = Object.freeze({ leaseTtlMs: 10_000, maxPayloadBytes: 1_048_576, partitions: 32 })
+const defaults = Object.freeze({
+  leaseTtlMs: 10_000,
+  maxPayloadBytes: 1_048_576,
+  partitions: 32,
+  prefetch: 256,
+})
 const dedupMs = 2 * 60_000
 
 /** A record as it is stored: bytes, so that nothing is shared with whoever wrote or reads it. */
@@ -42,6 +49,11 @@ export interface MemoryDeadLetter extends StoredEnvelope {
   readonly reason: string
 }
 
+export interface MemoryParked extends StoredEnvelope {
+  readonly address: Address
+  readonly position: number
+}
+
 export interface EmittedEvent {
   readonly address: Address
   readonly effectId: string
@@ -57,6 +69,7 @@ export class MemoryNamespace {
   readonly leaseTtlMs: number
   readonly maxPayloadBytes: number
   readonly partitions: number
+  readonly prefetch: number
   /** By name and owner. */
   readonly blobs = new Map<string, Uint8Array>()
   readonly deadLetters: MemoryDeadLetter[] = []
@@ -65,6 +78,10 @@ export class MemoryNamespace {
   readonly heartbeats = new Map<string, number>()
   readonly heartbeatListeners = new Set<HeartbeatListener>()
   readonly leases = new Map<number, MemoryLease>()
+  /** By address, in order. */
+  readonly parked = new Map<string, MemoryParked[]>()
+  /** The parked envelopes removed last, oldest first. */
+  readonly unparked: MemoryParked[] = []
   readonly releaseListeners = new Set<(partition: number) => void>()
   /** By address. */
   readonly records = new Map<string, MemoryRecord>()
@@ -81,6 +98,7 @@ export class MemoryNamespace {
     this.leaseTtlMs = options.leaseTtlMs ?? defaults.leaseTtlMs
     this.maxPayloadBytes = options.maxPayloadBytes ?? defaults.maxPayloadBytes
     this.partitions = options.partitions ?? defaults.partitions
+    this.prefetch = options.prefetch ?? defaults.prefetch
   }
 
   /** Numbers every write of the namespace: records and leases. */

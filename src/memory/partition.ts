@@ -11,8 +11,6 @@ export interface StoredEnvelope {
   readonly seq: number
 }
 
-/** The most envelopes of a partition that are unsettled at a time. */
-const prefetch = 256
 /** So many removed envelopes can be brought back. */
 const mostRemoved = 64
 
@@ -113,7 +111,7 @@ class MemoryConsumer implements InboxConsumer {
     queueMicrotask(() => {
       this.#isPumping = false
       for (const stored of this.#partition.after(this.#lastTold)) {
-        if (!this.#isOpen || this.#unsettled >= prefetch) return
+        if (!this.#isOpen || this.#unsettled >= this.#partition.namespace.prefetch) return
         this.#lastTold = stored.seq
         this.#unsettled += 1
         this.#listener.message(this.#message(stored))
@@ -143,7 +141,8 @@ class MemoryConsumer implements InboxConsumer {
       this.pump()
     }
     return {
-      content: this.#read(stored),
+      content: readContent(namespace, this.#partition.number, stored),
+      wire: { data: stored.data, headers: [] },
       ack,
       working: () => {
         // Nothing is delivered twice within a term here.
@@ -158,18 +157,22 @@ class MemoryConsumer implements InboxConsumer {
       },
     }
   }
+}
 
-  #read({ data, replyTo, seq }: StoredEnvelope): InboxMessage['content'] {
-    const { namespace, number } = this.#partition
-    try {
-      const envelope = decodeEnvelope(data)
-      if (partitionOf(envelope.target, namespace.partitions) === number) return { envelope, seq, replyTo }
-      const target = formatAddress(envelope.target)
-      throw new RuntimeError('ENVELOPE_MALFORMED', `${target} is not of partition ${number}`, {
-        fields: { field: 'target', partition: number, target },
-      })
-    } catch (error) {
-      return { malformed: error as Error, seq }
-    }
+/** The envelope in the bytes, if it is of that partition. */
+export function readContent(
+  { partitions }: MemoryNamespace,
+  partition: number,
+  { data, replyTo, seq }: StoredEnvelope,
+): InboxMessage['content'] {
+  try {
+    const envelope = decodeEnvelope(data)
+    if (partitionOf(envelope.target, partitions) === partition) return { envelope, seq, replyTo }
+    const target = formatAddress(envelope.target)
+    throw new RuntimeError('ENVELOPE_MALFORMED', `${target} is not of partition ${partition}`, {
+      fields: { field: 'target', partition, target },
+    })
+  } catch (error) {
+    return { malformed: error as Error, seq }
   }
 }

@@ -20,9 +20,9 @@
  * are stored in its order. An answer that does not come leaves the outcome of the whole batch unknown, which callers
  * must be able to find out, as with single writes.
  */
-import { ErrorCode, NatsError, nuid } from 'nats'
 import type { MsgHdrs } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
+import { countFitting, isRefused, publishBatch, type BatchMessage } from './batch.ts'
 import type { NatsConnection, Published } from './connection.ts'
 import { apiErrorOf, apiErrors } from './errors.ts'
 import { withSignal } from './wait.ts'
@@ -37,10 +37,7 @@ interface MessageOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-interface Waiting {
-  readonly subject: string
-  readonly payload: Uint8Array
-  readonly headers: MsgHdrs
+interface Waiting extends BatchMessage {
   readonly resolve: (published: Published) => void
   readonly reject: (error: unknown) => void
 }
@@ -48,8 +45,6 @@ interface Waiting {
 /** Below this many a batch costs more than single writes. */
 const leastTogether = 16
 const mostTogether = 400
-/** The server keeps a batch beside its stream until the end has come, and all of it must come in one time-out. */
-const mostTogetherBytes = 4 * 1024 * 1024
 /** How many single writes may be on their way before the next ones gather. */
 const mostSingly = 8
 
@@ -106,13 +101,7 @@ export class GroupPublisher implements Publisher {
 
   /** How many of those that have waited longest may go as one batch. */
   #countTogether(): number {
-    if (!this.#takesBatches) return 0
-    let sizeBytes = 0
-    const tooMany = this.#queue.slice(0, mostTogether).findIndex(({ payload }) => {
-      sizeBytes += payload.length
-      return sizeBytes > mostTogetherBytes
-    })
-    return tooMany === -1 ? Math.min(this.#queue.length, mostTogether) : tooMany
+    return this.#takesBatches ? countFitting(this.#queue, mostTogether) : 0
   }
 
   /** Never rejects. */
@@ -128,7 +117,7 @@ export class GroupPublisher implements Publisher {
   async #sendTogether(batch: readonly Waiting[]): Promise<void> {
     this.#isBatchUnderWay = true
     try {
-      const { count, seq: last } = await this.#publishBatch(batch)
+      const { count, seq: last } = await publishBatch(this.#connection, batch)
       if (count !== batch.length) throw this.#wasTakenApart()
       const first = last - batch.length + 1
       for (const [index, { resolve }] of batch.entries()) resolve({ duplicate: false, seq: first + index })
@@ -142,22 +131,6 @@ export class GroupPublisher implements Publisher {
     if (this.#queue.length > 0) this.#schedule()
   }
 
-  /** Answers for the last message; those before it have the sequences before. */
-  async #publishBatch(batch: readonly Waiting[]): Promise<Published> {
-    const id = nuid.next()
-    for (const [index, { subject, payload, headers }] of batch.slice(0, -1).entries()) {
-      const batchHeaders = { 'Nats-Batch-Id': id, 'Nats-Batch-Sequence': String(index + 1) }
-      sendWith(headers, batchHeaders, () => this.#connection.nc.publish(subject, payload, { headers }))
-    }
-    const { subject, payload, headers } = batch.at(-1)!
-    const batchHeaders = {
-      'Nats-Batch-Id': id,
-      'Nats-Batch-Sequence': String(batch.length),
-      'Nats-Batch-Commit': '1',
-    }
-    return sendWith(headers, batchHeaders, () => this.#connection.publish(subject, payload, { headers }))
-  }
-
   /**
    * A server that knows no batches has taken each message for itself, and said nothing of those before the last. It
    * may come to lead the stream while a cluster of mixed versions is upgraded.
@@ -169,24 +142,5 @@ export class GroupPublisher implements Publisher {
       'the server took the messages of a batch one by one, so what became of each is unknown',
       { retryable: true },
     )
-  }
-}
-
-/** True when nothing of a batch is stored: the server refused it, or a message of it and so never had it whole. */
-function isRefused(error: unknown): boolean {
-  if (apiErrorOf(error) !== undefined) return true
-  if (!(error instanceof NatsError)) return false
-  // Batch headers may be what makes a message too large.
-  const isTooLarge = error.code === String(ErrorCode.MaxPayloadExceeded)
-  return isTooLarge || error.permissionContext?.operation === 'publish'
-}
-
-/** Sends with more headers. They are encoded when it is sent, so those of the caller are at once as they were. */
-function sendWith<T>(headers: MsgHdrs, more: Readonly<Record<string, string>>, send: () => T): T {
-  for (const name of Object.keys(more)) headers.set(name, more[name]!)
-  try {
-    return send()
-  } finally {
-    for (const name of Object.keys(more)) headers.delete(name)
   }
 }

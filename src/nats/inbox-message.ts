@@ -1,11 +1,12 @@
 import type { JsMsg } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
-import type { InboxMessage } from '../../actors/ports.ts'
+import type { InboxMessage, Wire } from '../../actors/ports.ts'
 import { decodeEnvelope } from '../codec/envelope.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { replySubject } from './reply-subject.ts'
+import { wireOf } from './wire.ts'
 
 /** What the messages of a partition share. */
 export interface InboxMessageContext {
@@ -30,7 +31,11 @@ export class NatsInboxMessage implements InboxMessage {
     this.#msg = msg
     this.#context = context
     this.#replyTo = replySubject(msg.headers, context.connection.inboxPrefix)
-    this.content = read(msg, context, this.#replyTo)
+    this.content = readContent(msg, context, this.#replyTo)
+  }
+
+  get wire(): Wire {
+    return wireOf(this.#msg.data, this.#msg.headers)
   }
 
   /** Takes a repeated delivery of the same envelope. Answers true if its owner must be told again. */
@@ -69,22 +74,22 @@ export class NatsInboxMessage implements InboxMessage {
   }
 }
 
-function read(
-  msg: JsMsg,
-  context: InboxMessageContext,
+/** The envelope in a message that was published on that subject. */
+export function readContent(
+  { data, seq, subject }: Pick<JsMsg, 'data' | 'seq' | 'subject'>,
+  context: Pick<InboxMessageContext, 'subjectOf'>,
   replyTo: string | undefined,
 ): InboxMessage['content'] {
-  const { seq } = msg
   try {
-    const envelope = decodeEnvelope(msg.data)
+    const envelope = decodeEnvelope(data)
     // Who runs this partition may run no other: an envelope for an instance elsewhere must not get through.
-    if (context.subjectOf(envelope.target) === msg.subject) return { envelope, seq, replyTo }
+    if (context.subjectOf(envelope.target) === subject) return { envelope, seq, replyTo }
     const target = formatAddress(envelope.target)
     throw new RuntimeError(
       'ENVELOPE_MALFORMED',
-      `the envelope is for ${target} but was published on '${msg.subject}'; publish it on ` +
+      `the envelope is for ${target} but was published on '${subject}'; publish it on ` +
         `'${context.subjectOf(envelope.target)}'`,
-      { fields: { field: 'target', subject: msg.subject, target } },
+      { fields: { field: 'target', subject, target } },
     )
   } catch (error) {
     return { malformed: error as Error, seq }

@@ -6,6 +6,8 @@ import { headersOf, type NatsConnection } from './connection.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { Publisher } from './group-publisher.ts'
 import { InboxTerm } from './inbox-term.ts'
+import { parkingBytes } from './parked-message.ts'
+import { requireFitting } from './payload.ts'
 import type { Namespace } from './provision.ts'
 import { publishOnce } from './publish.ts'
 import { headerText } from './record-headers.ts'
@@ -24,10 +26,11 @@ const defaults = Object.freeze({ ackWaitMs: 30_000, prefetch: 256 })
 
 /** The stream of envelopes. */
 export class NatsInbox implements Inbox {
+  readonly prefetch: number
   readonly #connection: NatsConnection
   readonly #namespace: Namespace
   readonly #deadLetters: DeadLetters
-  readonly #options: { readonly ackWaitMs: number; readonly prefetch: number }
+  readonly #ackWaitMs: number
   readonly #publisher: Publisher
 
   constructor(connection: NatsConnection, namespace: Namespace, options: NatsInboxOptions = {}) {
@@ -35,10 +38,8 @@ export class NatsInbox implements Inbox {
     this.#namespace = namespace
     this.#deadLetters = new DeadLetters(connection, namespace)
     this.#publisher = options.publisher ?? connection
-    this.#options = {
-      ackWaitMs: options.ackWaitMs ?? defaults.ackWaitMs,
-      prefetch: options.prefetch ?? defaults.prefetch,
-    }
+    this.#ackWaitMs = options.ackWaitMs ?? defaults.ackWaitMs
+    this.prefetch = options.prefetch ?? defaults.prefetch
   }
 
   async publish(envelope: Envelope, { replyTo, signal }: PublishOptions = {}): Promise<void> {
@@ -50,12 +51,14 @@ export class NatsInbox implements Inbox {
       ...(replyTo !== undefined && { [REPLY_HEADER]: replyTo }),
     })
     const what = `send an envelope to ${formatAddress(envelope.target)}`
+    requireFitting(this.#connection, { what, subject }, data, headers, parkingBytes)
     await publishOnce(this.#connection, what, { data, headers, subject }, signal, this.#publisher)
   }
 
   async open(partition: number, term: number, listener: InboxListener): Promise<InboxConsumer> {
     const context = {
-      ...this.#options,
+      ackWaitMs: this.#ackWaitMs,
+      prefetch: this.prefetch,
       connection: this.#connection,
       deadLetters: this.#deadLetters,
       namespace: this.#namespace,

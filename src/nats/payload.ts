@@ -6,6 +6,7 @@ import type { Attempted } from './errors.ts'
 /**
  * Refuses what the server would not take, before it is sent.
  *
+ * @param reservedBytes for headers that it may be given later
  * @throws RuntimeError `PAYLOAD_TOO_LARGE` with both sizes in bytes
  */
 export function requireFitting(
@@ -13,11 +14,12 @@ export function requireFitting(
   attempted: Attempted,
   data: Uint8Array,
   headers: MsgHdrs,
+  reservedBytes = 0,
 ): void {
   const limitBytes = connection.maxPayloadBytes
   // Headers are counted only where they can matter: they are far smaller than this.
   if (data.length + 16_384 <= limitBytes) return
-  const sizeBytes = data.length + headerBytes(headers)
+  const sizeBytes = data.length + headerBytes(headers) + reservedBytes
   if (sizeBytes <= limitBytes) return
   throw new RuntimeError(
     'PAYLOAD_TOO_LARGE',

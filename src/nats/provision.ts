@@ -32,7 +32,7 @@ export interface ProvisionedNamespace extends Namespace {
   readonly leaseTtlMs: number
   /** Whether there is but one copy of the records: then whoever answers has the newest. */
   readonly hasOneCopy: boolean
-  /** Whether records and envelopes may be stored in atomic batches. */
+  /** Whether records and envelopes, parked ones too, may be stored in atomic batches. */
   readonly takesBatches: boolean
 }
 
@@ -75,10 +75,11 @@ export async function provision(
   })
   requirePartitions(settings, options)
   requireFormat(settings, options.namespace)
-  const [leases, records, inbox] = await Promise.all([
+  const [leases, records, inbox, parked] = await Promise.all([
     create(streams.leases),
     create(streams.records),
     create(streams.inbox),
+    create(streams.parked),
     create(streams.blobs),
     create(streams.events),
     create(streams.deadLetters),
@@ -90,7 +91,7 @@ export async function provision(
     leaseTtlMs: leases.max_age / 1e6,
     hasOneCopy: records.num_replicas === 1,
     subjects,
-    takesBatches: takesBatches(records) && takesBatches(inbox),
+    takesBatches: [records, inbox, parked].every(takesBatches),
   }
 }
 

@@ -33,7 +33,10 @@ export function streamsOf(
   leaseTtlMs: number,
   serverVersion: string,
 ): Readonly<
-  Record<'blobs' | 'config' | 'deadLetters' | 'events' | 'inbox' | 'leases' | 'records', NeededStream>
+  Record<
+    'blobs' | 'config' | 'deadLetters' | 'events' | 'inbox' | 'leases' | 'parked' | 'records',
+    NeededStream
+  >
 > {
   // What the clients of all languages take for a key-value bucket.
   const bucket = {
@@ -86,6 +89,15 @@ export function streamsOf(
       discard: DiscardPolicy.New,
       duplicate_window: dedupMs * nanosPerMs,
       retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+    },
+    // Nothing of it expires, and nothing is taken for a repetition: it is known by its place in the inbox.
+    parked: {
+      ...atomic,
+      name: subjects.parkedStream,
+      subjects: [subjects.allParked],
+      discard: DiscardPolicy.New,
+      retention: RetentionPolicy.Limits,
       storage: StorageType.File,
     },
     events: {

@@ -8,6 +8,7 @@
  * | scan marks | `KV_hf_<ns>_instances` | `$KV.hf_<ns>_instances.scan._.mark` |
  * | records, live | none: republished | `hf.<ns>.snap.<k>.<workflow>.<id>` |
  * | envelopes | `hf_<ns>_inbox` | `hf.<ns>.in.<k>.<workflow>.<id>` |
+ * | parked envelopes | `hf_<ns>_parked` | `hf.<ns>.parked.<k>.<workflow>.<id>` |
  * | leases | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.partition.<k>` |
  * | heartbeats | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.node.<name>` |
  * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
@@ -34,6 +35,7 @@ export interface Subjects {
   readonly eventStream: string
   readonly inboxStream: string
   readonly leaseStream: string
+  readonly parkedStream: string
   readonly recordStream: string
   /** Bound to each stream. */
   readonly allBlobs: string
@@ -42,6 +44,7 @@ export interface Subjects {
   readonly allEvents: string
   readonly allHeartbeats: string
   readonly allLeases: string
+  readonly allParked: string
   readonly allRecords: string
   readonly allSettings: string
   readonly allSnapshots: string
@@ -53,6 +56,9 @@ export interface Subjects {
   readonly event: (address: Address) => string
   readonly heartbeat: (node: string) => string
   readonly lease: (partition: number) => string
+  readonly parked: (partition: number, address: Address) => string
+  /** Those of every instance of the partition. */
+  readonly parkedOf: (partition: number) => string
   /** Those of every partition. */
   readonly partitionLeases: string
   /** Where a live node of that name answers. */
@@ -87,6 +93,7 @@ export function subjectsOf(namespace: string): Subjects {
     eventStream: `hf_${namespace}_events`,
     inboxStream: `hf_${namespace}_inbox`,
     leaseStream: `KV_hf_${namespace}_leases`,
+    parkedStream: `hf_${namespace}_parked`,
     recordStream: `KV_hf_${namespace}_instances`,
     allBlobs: `${blobs}.>`,
     allDeadLetters: `${root}.dead.>`,
@@ -94,6 +101,7 @@ export function subjectsOf(namespace: string): Subjects {
     allEvents: `${root}.events.>`,
     allHeartbeats: `${leases}.node.*`,
     allLeases: `${leases}.>`,
+    allParked: `${root}.parked.>`,
     allRecords: `${records}.>`,
     allSettings: `${settings}.>`,
     allSnapshots: `${root}.snap.>`,
@@ -104,6 +112,8 @@ export function subjectsOf(namespace: string): Subjects {
     event: address => `${root}.events.${addressToken(address)}`,
     heartbeat: node => `${leases}.node.${escapeToken(node)}`,
     lease: partition => `${leases}.partition.${partition}`,
+    parked: (partition, address) => `${root}.parked.${keyOf(partition, address)}`,
+    parkedOf: partition => `${root}.parked.${partition}.>`,
     partitionLeases: `${leases}.partition.*`,
     presence: node => `${root}.node.${escapeToken(node)}`,
     record: (partition, address) => `${records}.${keyOf(partition, address)}`,

@@ -5,6 +5,7 @@ import type {
   Heartbeats,
   Inbox,
   Leases,
+  Parking,
   Snapshots,
   Store,
 } from '../../actors/ports.ts'
@@ -18,6 +19,7 @@ import { GroupPublisher, type Publisher } from './group-publisher.ts'
 import { NatsHeartbeats } from './heartbeats.ts'
 import { NatsInbox } from './inbox.ts'
 import { isHeld, NatsLeases } from './leases.ts'
+import { NatsParking } from './parking.ts'
 import { claimName } from './presence.ts'
 import { openNamespace, provision, type Namespace } from './provision.ts'
 import { Replies } from './replies.ts'
@@ -65,6 +67,7 @@ export interface Transport extends ClientTransport {
   /** How long a lease lasts, as the namespace was created. */
   readonly leaseTtlMs: number
   readonly leases: Leases
+  readonly parking: Parking
   readonly store: Store
 }
 
@@ -102,6 +105,7 @@ export async function openTransport(options: NodeTransportOptions): Promise<Tran
       events: new NatsEventSink(connection, namespace),
       heartbeats: new NatsHeartbeats(connection, namespace, node),
       leases: new NatsLeases(connection, namespace, { node: node.name, incarnation: node.incarnation }),
+      parking: new NatsParking(connection, namespace),
       store: new NatsStore(connection, namespace, {
         hasOneCopy: namespace.hasOneCopy,
         publisher: publisher(),

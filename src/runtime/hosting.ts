@@ -49,7 +49,11 @@ export interface HostingContext {
   readonly tenure: Tenure
   wakeAt(address: Address, dueAt: number | undefined): void
   /** The envelope has been dealt with, and how. */
-  settled(delivery: Received, outcome: Outcome): void
+  settled(hosting: Hosting, delivery: Received, outcome: Outcome): void
+  /** The instance takes nothing but control envelopes, and has forgotten what else it was handed. */
+  stopped(hosting: Hosting): void
+  /** The instance takes everything. */
+  goesOn(hosting: Hosting): void
   /** The instance is out of memory; with an error when it could not go on. */
   ended(hosting: Hosting, error?: Error): void
 }
@@ -61,6 +65,8 @@ export interface HostingContext {
 export class Hosting implements InstanceHost<Received> {
   readonly address: Address
   readonly instance: Instance<Received>
+  /** The address, written. */
+  readonly key: string
   readonly #context: HostingContext
   readonly #log: Log
   /** Monotonic milliseconds of the last turn. */
@@ -74,6 +80,7 @@ export class Hosting implements InstanceHost<Received> {
 
   constructor(address: Address, workflow: PreparedWorkflow, context: HostingContext) {
     this.address = address
+    this.key = formatAddress(address)
     this.#context = context
     this.#log = context.log.child({ workflow: address.workflow, instance: address.id })
     this.instance = new Instance(address, workflow, this)
@@ -115,7 +122,15 @@ export class Hosting implements InstanceHost<Received> {
   }
 
   settle(delivery: Received, verdict: Verdict): void {
-    this.#context.settled(delivery, outcomeOf(verdict))
+    this.#context.settled(this, delivery, outcomeOf(verdict))
+  }
+
+  stopped(): void {
+    this.#context.stopped(this)
+  }
+
+  goesOn(): void {
+    this.#context.goesOn(this)
   }
 
   wakeAt(dueAt: number | undefined): void {

@@ -260,6 +260,7 @@ export class Node implements AsyncDisposable {
       committer: this.#committer,
       events: this.#transport.events,
       inbox: this.#transport.inbox,
+      parking: this.#transport.parking,
       log,
       workflows: this.#workflows,
       nextCommitId: this.#nextId,
@@ -272,6 +273,7 @@ export class Node implements AsyncDisposable {
     })
     const serving: Serving = { partition, consumer: undefined }
     this.#serving.set(number, serving)
+    partition.begin()
     try {
       serving.consumer = await this.#transport.inbox.open(number, lease.term, partition)
     } catch (error) {

@@ -5,37 +5,48 @@
  * later envelope before an earlier one, which is what makes its cursor sound. Failure cases:
  *
  * - an envelope cannot be understood or is for nobody: it is kept among the dead letters, then acknowledged;
+ * - an instance is stopped, or takes nothing for too long: what it is sent is parked, see mailbox.ts;
  * - an instance cannot go on and leaves envelopes unsettled: the whole partition must be opened anew, so that
  *   they come again before anything later does;
  * - the lease is lost: everything is forgotten, nothing acknowledged.
  */
-import type { Outcome, Refusal } from '../../actors/envelope.ts'
-import { isRuntimeError, RuntimeError, type ErrorCode } from '../../actors/errors.ts'
+import type { Outcome } from '../../actors/envelope.ts'
+import { isRuntimeError } from '../../actors/errors.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
-import type { InboxListener, InboxMessage, ScannedRecord } from '../../actors/ports.ts'
+import type { InboxListener, InboxMessage, Parking, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/record.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress } from '../workflow/address.ts'
 import { Hosting, type HostingContext, type Received } from './hosting.ts'
 import { checkDelivery } from './check-delivery.ts'
 import type { HostedWorkflow } from './hosted-workflow.ts'
+import { Mailbox } from './mailbox.ts'
 import { persistently } from './persistently.ts'
+import { Refusals } from './refusals.ts'
 
-export interface PartitionContext extends Omit<HostingContext, 'settled' | 'ended'> {
+export interface PartitionContext extends Omit<HostingContext, 'settled' | 'stopped' | 'goesOn' | 'ended'> {
   readonly number: number
+  readonly parking: Parking
   /** By name. */
   readonly workflows: ReadonlyMap<string, HostedWorkflow>
   /** The partition cannot go on as it is: it must be given up and opened anew. */
-  failed(error: Error): void
+  readonly failed: (error: Error) => void
 }
+
+/** Instances being loaded at the same time, to see whether they take what is parked. */
+const loadingTogether = 16
 
 export class Partition implements InboxListener {
   readonly #context: PartitionContext
   readonly #hostingContext: HostingContext
   readonly #hostings = new Map<string, Hosting>()
-  /** Sequences of the envelopes being worked on, with the instance each is for. */
-  readonly #underway = new Map<number, string>()
+  /** By address, those that have something to remember. */
+  readonly #mailboxes = new Map<string, Mailbox>()
+  readonly #refusals: Refusals
   readonly #background = new Set<Promise<void>>()
+  /** What came before it was known what is parked. Undefined from then on. */
+  #early: InboxMessage[] | undefined = []
+  #learned: Promise<void> = Promise.resolve()
   /** Takes nothing more. */
   #isEnding = false
   /** Settles nothing more either. */
@@ -46,9 +57,22 @@ export class Partition implements InboxListener {
     this.#context = context
     this.#hostingContext = {
       ...context,
-      settled: (delivery, outcome) => this.#settled(delivery, outcome),
+      settled: (hosting, delivery, outcome) => this.#settled(hosting, delivery, outcome),
+      stopped: ({ address }) => this.#mailbox(address).stopped(),
+      goesOn: ({ key }) => this.#mailboxes.get(key)?.goesOn(),
       ended: (hosting, error) => this.#ended(hosting, error),
     }
+    this.#refusals = new Refusals({
+      ...context,
+      isClosed: () => this.#isClosed,
+      track: work => this.#track(work),
+    })
+  }
+
+  /** Learns what is parked. Envelopes may come at once, but are taken after that. */
+  begin(): void {
+    this.#learned = this.#learn()
+    this.#track(this.#learned)
   }
 
   /** How many instances are in memory. */
@@ -57,23 +81,13 @@ export class Partition implements InboxListener {
   }
 
   message(message: InboxMessage): void {
-    if (this.#isEnding) return
-    const { content } = message
-    if ('malformed' in content) {
-      this.#bury(message, 'ENVELOPE_MALFORMED', content.malformed.message)
+    if (this.#isEnding || this.#refusals.has(message)) return
+    if (this.#early !== undefined) {
+      this.#early.push(message)
       return
     }
-    const { target } = content.envelope
-    this.#underway.set(content.seq, formatAddress(target))
-    const workflow = this.#context.workflows.get(target.workflow)
-    if (workflow === undefined) {
-      const reason = `no workflow '${target.workflow}' on this node: it has ${this.#workflowNames()}`
-      this.#reject(message, { type: 'rejected', code: 'WORKFLOW_UNKNOWN', message: reason })
-      return
-    }
-    const checked = checkDelivery(workflow, content)
-    if (checked.type === 'rejected') this.#reject(message, checked)
-    else this.#host(target, workflow.prepared).instance.deliver({ ...checked.delivery, message })
+    const delivery = this.#admit(message)
+    if (delivery !== undefined) this.#mailbox(delivery.envelope.target).take(delivery)
   }
 
   /** The inbox has ended this term: another owner has begun, or the consumer is gone. */
@@ -93,6 +107,7 @@ export class Partition implements InboxListener {
    * @returns settles, never rejects, once its record has been read, if it had to be
    */
   async recover(scanned: ScannedRecord): Promise<void> {
+    await this.#learned
     if (this.#isEnding) return
     const { address, summary } = scanned
     const workflow = this.#context.workflows.get(address.workflow)
@@ -128,11 +143,113 @@ export class Partition implements InboxListener {
     this.#isClosed = true
     for (const hosting of this.#hostings.values()) hosting.instance.abandon()
     this.#hostings.clear()
-    this.#underway.clear()
+    for (const mailbox of this.#mailboxes.values()) mailbox.close()
+    this.#mailboxes.clear()
   }
 
-  #host(address: Address, workflow: PreparedWorkflow): Hosting {
+  async #learn(): Promise<void> {
+    const { clock, failed, log, number, parking } = this.#context
+    let found: readonly Address[] = []
+    const failure = await persistently(
+      async () => {
+        found = await parking.instances(number)
+      },
+      clock,
+      () => this.#isEnding,
+      error => log.warn({ err: error }, 'it could not be seen what is parked'),
+    )
+    if (this.#isEnding) return
+    if (failure !== undefined) {
+      failed(failure as Error)
+      return
+    }
+    for (const address of found) this.#mailbox(address).found()
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const message of early) this.message(message)
+    if (found.length > 0) this.#track(this.#loadAll(found.values()))
+  }
+
+  /** Loads instances of which something is parked, so that those that go on take it. */
+  async #loadAll(addresses: Iterator<Address>): Promise<void> {
+    const load = async () => {
+      for (let next = addresses.next(); next.done !== true && !this.#isEnding; next = addresses.next()) {
+        // What nobody here can take stays parked.
+        const workflow = this.#context.workflows.get(next.value.workflow)
+        if (workflow !== undefined) await this.#host(next.value, workflow.prepared).loading
+      }
+    }
+    await Promise.all(Array.from({ length: loadingTogether }, load))
+  }
+
+  /** The envelope as its machine shall see it; undefined when it is refused. */
+  #admit(message: InboxMessage): Received | undefined {
+    const { content } = message
+    if ('malformed' in content) {
+      this.#refusals.bury(message, 'ENVELOPE_MALFORMED', content.malformed.message)
+      return undefined
+    }
+    const { target } = content.envelope
+    const workflow = this.#context.workflows.get(target.workflow)
+    if (workflow === undefined) {
+      const reason = `no workflow '${target.workflow}' on this node: it has ${this.#workflowNames()}`
+      this.#refusals.reject(message, { type: 'rejected', code: 'WORKFLOW_UNKNOWN', message: reason })
+      return undefined
+    }
+    const checked = checkDelivery(workflow, content)
+    if (checked.type === 'accepted') return { ...checked.delivery, message }
+    this.#refusals.reject(message, checked)
+    return undefined
+  }
+
+  #mailbox(address: Address): Mailbox {
     const key = formatAddress(address)
+    let mailbox = this.#mailboxes.get(key)
+    if (mailbox === undefined) {
+      mailbox = this.#openMailbox(key, address)
+      this.#mailboxes.set(key, mailbox)
+    }
+    return mailbox
+  }
+
+  #openMailbox(key: string, address: Address): Mailbox {
+    const { clock, inbox, log, parking } = this.#context
+    return new Mailbox({
+      address,
+      clock,
+      log,
+      parking,
+      prefetch: inbox.prefetch,
+      admit: message => this.#admit(message),
+      hand: delivery => {
+        // Only what is admitted is handed over.
+        const { prepared } = this.#context.workflows.get(address.workflow)!
+        this.#host(address, prepared, key).instance.deliver(delivery)
+      },
+      flush: () => this.#hostings.get(key)?.instance.flush(),
+      yield: () => this.#hostings.get(key)?.instance.yield() ?? true,
+      bury: (message, reason) => this.#refusals.bury(message, 'PAYLOAD_TOO_LARGE', reason),
+      isOver: () => this.#isEnding,
+      track: work => this.#track(work),
+      emptied: () => this.#forgetEmpty(key),
+    })
+  }
+
+  /** An instance in memory may soon be sent more. */
+  #forgetEmpty(key: string): void {
+    if (this.#hostings.has(key) || this.#mailboxes.get(key)?.isEmpty !== true) return
+    this.#mailboxes.delete(key)
+  }
+
+  /** @param work never rejects */
+  #track(work: Promise<void>): void {
+    const tracked = work.then(() => {
+      this.#background.delete(tracked)
+    })
+    this.#background.add(tracked)
+  }
+
+  #host(address: Address, workflow: PreparedWorkflow, key = formatAddress(address)): Hosting {
     let hosting = this.#hostings.get(key)
     if (hosting === undefined) {
       hosting = new Hosting(address, workflow, this.#hostingContext)
@@ -141,97 +258,28 @@ export class Partition implements InboxListener {
     return hosting
   }
 
-  #settled(delivery: Received, outcome: Outcome): void {
+  #settled({ key }: Hosting, delivery: Received, outcome: Outcome): void {
     if (this.#isClosed) return
     const { message } = delivery
     if (outcome.type === 'rejected') {
-      this.#reject(message, outcome)
-      return
-    }
-    message.ack()
-    this.#underway.delete(delivery.seq)
-    if (delivery.replyTo !== undefined) message.reply(encodeValue(outcome))
-  }
-
-  /**
-   * Answers that the envelope was not applied, and keeps it among the dead letters. What comes too late for an instance
-   * that has finished, or too early to stop one, is not kept: that is nobody's fault.
-   */
-  #reject(message: InboxMessage, refusal: Refusal): void {
-    const { content } = message
-    if (!('malformed' in content) && content.replyTo !== undefined) message.reply(encodeValue(refusal))
-    const { code, message: reason } = refusal
-    const isNeedless = code === 'INSTANCE_NOT_FOUND' && isCancel(content)
-    if (code === 'INSTANCE_FINISHED' || isNeedless) {
-      message.ack()
-      this.#underway.delete(content.seq)
+      this.#refusals.reject(message, outcome)
     } else {
-      this.#bury(message, code, reason)
+      message.ack()
+      if (delivery.replyTo !== undefined) message.reply(encodeValue(outcome))
     }
-  }
-
-  /** A child that does not start has failed: whoever waits for it must hear so. */
-  async #tellParent({ content }: InboxMessage, code: ErrorCode, reason: string): Promise<void> {
-    if ('malformed' in content || content.envelope.type !== 'start') return
-    const { id, parent, target } = content.envelope
-    if (parent === undefined) return
-    const { address, path, incarnation, index } = parent
-    const error = new RuntimeError(code, `child ${formatAddress(target)} could not start: ${reason}`)
-    const { clock, inbox, log } = this.#context
-    const time = clock.now()
-    const outcome = { status: 'error', error } as const
-    const envelope = {
-      type: 'settle',
-      id: `${id}.refused`,
-      target: address,
-      time,
-      path,
-      incarnation,
-      index,
-      outcome,
-    } as const
-    const isOver = () => this.#isClosed
-    await persistently(
-      () => inbox.publish(envelope),
-      clock,
-      isOver,
-      failure => {
-        log.warn(
-          { err: failure, parent: formatAddress(address) },
-          'a parent could not be told that its child failed',
-        )
-      },
-    )
-  }
-
-  #bury(message: InboxMessage, code: ErrorCode, reason: string): void {
-    const { seq } = message.content
-    const { log } = this.#context
-    // From here on it is no instance's business any more.
-    this.#underway.set(seq, '')
-    log.warn({ code, reason, seq }, 'an envelope was not applied: kept among the dead letters')
-    const buried = this.#tellParent(message, code, reason)
-      .then(() => (this.#isClosed ? undefined : message.deadLetter(code, reason)))
-      .catch((error: unknown) => {
-        // It was not acknowledged: the inbox delivers it again, and this is tried again.
-        log.error({ err: error, seq }, 'a dead letter could not be kept')
-      })
-    const tracked = buried.then(() => {
-      this.#underway.delete(seq)
-      this.#background.delete(tracked)
-    })
-    this.#background.add(tracked)
+    this.#mailboxes.get(key)?.settled(message)
   }
 
   #ended(hosting: Hosting, error: Error | undefined): void {
-    const key = formatAddress(hosting.address)
+    const { key } = hosting
     if (this.#hostings.get(key) === hosting) this.#hostings.delete(key)
+    const hasUnsettled = this.#mailboxes.get(key)?.hasHanded === true
+    this.#forgetEmpty(key)
     this.#onEnded?.()
     // Without the partition none can, which is known.
     if (this.#isClosed || error === undefined || this.#context.tenure.isOver) return
     this.#context.log.error({ err: error, instance: key }, 'an instance cannot go on')
     // What it has not settled comes again, and what it owes is found again, once the partition is opened anew.
-    const hasUnsettled = [...this.#underway.values()].includes(key)
     if (hasUnsettled || isRuntimeError(error, 'REVISION_CONFLICT')) this.#context.failed(error)
   }
 
@@ -250,10 +298,6 @@ export class Partition implements InboxListener {
   #workflowNames(): string {
     return [...this.#context.workflows.keys()].join(', ')
   }
-}
-
-function isCancel(content: InboxMessage['content']): boolean {
-  return !('malformed' in content) && content.envelope.type === 'cancel'
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

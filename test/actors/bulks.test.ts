@@ -390,6 +390,8 @@ function host(workflow: PreparedWorkflow, mostBytes: number) {
     abandonActivities() {},
     nextCommitId: () => 'c',
     now: () => 0,
+    stopped() {},
+    goesOn() {},
     rested() {},
     ended() {},
   })

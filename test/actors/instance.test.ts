@@ -65,6 +65,8 @@ class Bench implements InstanceHost<Delivery> {
   readonly effects: Effect[] = []
   readonly verdicts: [string, Verdict][] = []
   readonly wakeUps: (number | undefined)[] = []
+  /** What it was told about taking events. */
+  readonly told: string[] = []
   loads = 0
   abandons = 0
   endings: (Error | undefined)[] = []
@@ -100,6 +102,12 @@ class Bench implements InstanceHost<Delivery> {
   }
   now(): number {
     return this.time
+  }
+  stopped(): void {
+    this.told.push('stopped')
+  }
+  goesOn(): void {
+    this.told.push('goes on')
   }
   rested(): void {}
   ended(error?: Error): void {

@@ -101,6 +101,8 @@ class Bench implements InstanceHost<Delivery> {
   now(): number {
     return 1
   }
+  stopped(): void {}
+  goesOn(): void {}
   rested(): void {}
   ended(): void {}
 

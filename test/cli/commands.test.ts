@@ -98,6 +98,37 @@ describe('an order, from start to result', { timeout: 60_000 }, () => {
   })
 })
 
+describe('pausing', { timeout: 60_000 }, () => {
+  it('stops an instance until it is resumed, and says so', async () => {
+    const name = 'order-fulfilment/paused'
+    await run(['start', 'order-fulfilment', 'paused', '--input', order('paused')], { folder })
+    await untilState('order-fulfilment', 'paused', 'awaitingShipment')
+
+    const paused = await runCli(folder, ['pause', name, '--reason', 'the bank is closed'])
+    const shown = await runCli(folder, ['show', name])
+    const listed = await runCli(folder, ['list', '--status', 'paused'])
+    await runCli(folder, ['send', name, 'SHIPPED', '--data', '{"trackingNumber":"1Z"}'])
+    const json = await runCli(folder, ['pause', name, '--json'])
+    const resumed = await runCli(folder, ['resume', name])
+    const result = await runCli(folder, ['result', name, '--timeout', '20s'])
+    const late = await runCli(folder, ['pause', name])
+
+    expect(paused.stdout).toBe(`paused ${name}\n`)
+    expect(shown.stdout).toMatch(
+      / {2}paused\n\n {2}State {5}awaitingShipment\n {2}Paused {4}the bank is closed\n/,
+    )
+    expect(listed.stdout).toMatch(/^order-fulfilment\/paused +paused +awaitingShipment +pause +\d+ s$/m)
+    expect(JSON.parse(json.stdout)).toMatchObject({ address: name, status: 'paused' })
+    expect(resumed.stdout).toBe(`resumed ${name}\n`)
+    expect(JSON.parse(result.stdout)).toMatchObject({ status: 'fulfilled', trackingNumber: '1Z' })
+    for (const { code, stderr } of [paused, shown, listed, json, resumed, result]) {
+      expect([code, stderr]).toEqual([0, ''])
+    }
+    expect(late.code).toBe(5)
+    expect(late.stderr).toContain('has ended (done)')
+  })
+})
+
 describe('watching', { timeout: 60_000 }, () => {
   it('follows one instance to its end', async () => {
     await run(['start', 'order-fulfilment', 'declined', '--input', order('d', 'tok_declined')], { folder })

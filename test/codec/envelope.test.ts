@@ -47,6 +47,8 @@ const settleOfBulk = {
   index: 99_999,
 } as const
 
+const base = { id: 'x-1', target: { workflow: 'shop', id: 's-1' }, time: 1_770_091_506_789 } as const
+
 describe('encodeEnvelope and decodeEnvelope', () => {
   it.each<[string, Envelope]>([
     ['a start', sampleStart()],
@@ -54,6 +56,9 @@ describe('encodeEnvelope and decodeEnvelope', () => {
     ['a start without input', { ...sampleStart(), input: undefined }],
     ['the start of a child of a bulk', { ...sampleStart(), parent }],
     ['how a child of a bulk ended', { ...settleOfBulk, outcome: { status: 'done', output: 7 } }],
+    ['a pause', { ...base, type: 'pause' }],
+    ['a pause with its reason', { ...base, type: 'pause', reason: 'ż' }],
+    ['a resume', { ...base, type: 'resume' }],
   ])('give back %s', (_, envelope) => {
     expect(decodeEnvelope(encodeEnvelope(envelope))).toStrictEqual(envelope)
   })
@@ -164,6 +169,8 @@ describe('decodeEnvelope', () => {
     ['inputDigest', { type: 'start', inputDigest: 7 }],
     ['parent.index', { type: 'start', parent: { ...parent, index: -1 } }],
     ['index', { ...settleOfBulk, outcome: { status: 'done' }, index: 1.5 }],
+    ['reason', { type: 'cancel' }],
+    ['reason', { type: 'pause', reason: 'x'.repeat(1_025) }],
   ])('refuses a wrong %s: %o', (field, change) => {
     const content = { ...foreignSend, ...change }
 
@@ -181,7 +188,9 @@ describe('decodeEnvelope', () => {
       errorOf(() => decodeEnvelope(json({ ...foreignSend, ...change }))).message
 
     expect(message({ id: '' })).toBe("id must be a string of 1 to 400 characters; got ''")
-    expect(message({ type: 'stop' })).toBe("type must be 'start', 'send', 'settle' or 'cancel'; got 'stop'")
+    expect(message({ type: 'stop' })).toBe(
+      "type must be 'start', 'send', 'settle', 'cancel', 'pause' or 'resume'; got 'stop'",
+    )
     expect(message({ target: { workflow: 'order', id: '' } })).toContain('1 to 256 bytes of UTF-8')
   })
 

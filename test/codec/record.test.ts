@@ -13,6 +13,8 @@ import { sampleRecord } from './samples.ts'
 /** With every field a record can have: a new one that is missing here is an error of types. */
 const fullRecord = (): Required<InstanceRecord> => ({
   ...sampleRecord(),
+  control: { cursor: 43, recent: ['p-1'] },
+  stopReason: 'the bank is closed',
   parent: { address: { workflow: 'shop', id: 's-1' }, path: 'order', incarnation: 4, depth: 1 },
 })
 
@@ -198,7 +200,11 @@ describe('decodeRecord', () => {
     ['id', { id: 7 }],
     ['version', { version: -1 }],
     ['version', { version: 1.5 }],
-    ['status', { status: 'paused' }],
+    ['status', { status: 'asleep' }],
+    ['control.cursor', { control: { cursor: -1, recent: [] } }],
+    ['control.recent', { control: { cursor: 1 } }],
+    ['control.recent[0]', { control: { cursor: 1, recent: [7] } }],
+    ['stopReason', { stopReason: 7 }],
     ['createdAt', { createdAt: '2026-01-01' }],
     ['updatedAt', { updatedAt: NaN }],
     ['cursor', { cursor: 2 ** 53 }],

@@ -2,12 +2,11 @@ import { ManualClock } from '../../src/memory/clock.ts'
 import { MemoryInbox } from '../../src/memory/inbox.ts'
 import { MemoryNamespace } from '../../src/memory/namespace.ts'
 import { NatsInbox } from '../../src/nats/inbox.ts'
-import { textOf } from '../../src/nats/record-headers.ts'
 import { Replies } from '../../src/nats/replies.ts'
-import { scanStream } from '../../src/nats/scan.ts'
 import { partitionOf } from '../../src/workflow/address.ts'
+import { keptLetters } from './dead-letters.ts'
 import { natsFixture } from './fixtures.ts'
-import { describeInbox, type KeptLetter } from './inbox.ts'
+import { describeInbox } from './inbox.ts'
 
 describeInbox('memory', async () => {
   const namespace = new MemoryNamespace({ clock: new ManualClock() })
@@ -31,26 +30,14 @@ describeInbox('memory', async () => {
 })
 
 describeInbox('NATS', async () => {
-  const { connection, namespace } = await natsFixture()
+  const fixture = await natsFixture()
+  const { connection, namespace } = fixture
   const { partitions, subjects } = namespace
   return {
     inbox: new NatsInbox(connection, namespace),
     maxPayloadBytes: connection.maxPayloadBytes,
     partitions,
-    deadLetters: async () => {
-      const letters: KeptLetter[] = []
-      const options = { filters: [subjects.allDeadLetters], headersOnly: false }
-      for await (const { msg } of scanStream(connection, subjects.deadLetterStream, options)) {
-        const header = (name: string) => textOf(msg.headers!.get(name))
-        letters.push({
-          code: header('Hf-Code'),
-          data: new Uint8Array(msg.data),
-          reason: header('Hf-Reason'),
-          seq: Number(header('Hf-Seq')),
-        })
-      }
-      return letters
-    },
+    deadLetters: () => keptLetters(fixture),
     expectReply: () => new Replies(connection).expect(),
     publishForeign: async (target, bytes) => {
       await connection.publish(subjects.envelope(partitionOf(target, partitions), target), bytes)

@@ -6,6 +6,7 @@ import { NatsEventSink } from '../../src/nats/events.ts'
 import { NatsHeartbeats } from '../../src/nats/heartbeats.ts'
 import { NatsInbox } from '../../src/nats/inbox.ts'
 import { isHeld, NatsLeases } from '../../src/nats/leases.ts'
+import { NatsParking } from '../../src/nats/parking.ts'
 import { claimName } from '../../src/nats/presence.ts'
 import { openNamespace, provision } from '../../src/nats/provision.ts'
 import { Replies } from '../../src/nats/replies.ts'
@@ -60,9 +61,11 @@ const nodePermissions: Permissions = {
         'KV_hf_prod_leases',
         'KV_hf_prod_blobs',
         'hf_prod_inbox',
+        'hf_prod_parked',
         'hf_prod_events',
         'hf_prod_dead',
       ].flatMap(stream => [`$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.MSG.GET.${stream}`]),
+      '$JS.API.STREAM.MSG.DELETE.hf_prod_parked',
       ...['KV_hf_prod_instances', 'hf_prod_inbox'].flatMap(stream => [
         `$JS.API.CONSUMER.CREATE.${stream}`,
         `$JS.API.CONSUMER.NAMES.${stream}`,
@@ -174,6 +177,13 @@ describe('permissions', () => {
     await inbox.open(3, 1, first)
     await inbox.open(3, 2, second)
     await second.count(1)
+    const parking = new NatsParking(limited, namespace)
+    const parkedAddress = addressIn(3, namespace.partitions)
+    await parking.park(parkedAddress, second.messages, 0)
+    const parked = await parking.read(parkedAddress, 0, 10)
+    const parkedOf = await parking.instances(3)
+    parked[0]!.ack()
+    await until(async () => (await parking.last(parkedAddress)) === undefined)
     await second.messages[0]!.deadLetter('EVENT_INVALID', 'because')
     await new NatsEventSink(limited, namespace).emit(address, 'e-1', { type: 'SHIPPED' })
     await new NatsBlobs(limited, namespace).put({ owner: address, name: 'n' }, Uint8Array.of(1))
@@ -184,6 +194,7 @@ describe('permissions', () => {
     for await (const row of store.scan(all.slice(0, 3))) scanned.push(row.address.id)
 
     expect([alive, left, released]).toEqual([['a'], ['a'], [3]])
+    expect([parked.length, parkedOf]).toEqual([1, [parkedAddress]])
     await expect(claimName(limited, namespace, node)).rejects.toMatchObject({ code: 'NODE_NAME_TAKEN' })
     expect(await store.load(address)).toMatchObject({ record: { id: 'o-1' } })
     const nearby = new NatsStore(limited, namespace, { hasOneCopy: true })

@@ -43,6 +43,12 @@ describe('provision', () => {
       storage: 'file',
       subjects: [`hf.${namespace}.in.>`],
     })
+    expect(await config(`hf_${namespace}_parked`)).toMatchObject({
+      max_age: 0,
+      retention: 'limits',
+      storage: 'file',
+      subjects: [`hf.${namespace}.parked.>`],
+    })
     expect(await config(`hf_${namespace}_events`)).toMatchObject({ max_age: 7 * dayNs, retention: 'limits' })
     expect(await config(`hf_${namespace}_dead`)).toMatchObject({ max_age: 30 * dayNs, retention: 'limits' })
     for (const name of ['KV_hf_$_instances', 'KV_hf_$_blobs', 'hf_$_inbox']) {

@@ -124,6 +124,7 @@ describe('a start that waits until it is accepted', () => {
     const stop = new AbortController()
     const client = await rewiredClient(namespace, ({ inbox }) => ({
       inbox: {
+        prefetch: inbox.prefetch,
         open: inbox.open.bind(inbox),
         async publish(envelope, options) {
           await inbox.publish(envelope, options)
@@ -187,6 +188,7 @@ describe('a start that does not wait', () => {
         },
       },
       inbox: {
+        prefetch: inbox.prefetch,
         open: inbox.open.bind(inbox),
         publish(envelope, options) {
           asked.push(`publish ${options?.replyTo ?? 'without reply'}`)

@@ -1,5 +1,10 @@
 import type { RecordSummary } from '../../actors/ports.ts'
-import type { Address, EventObject, InstanceRecord } from '../../actors/record.ts'
+import {
+  isFinal as isFinalStatus,
+  type Address,
+  type EventObject,
+  type InstanceRecord,
+} from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import type { LedgerContext } from './ledger.ts'
@@ -31,7 +36,7 @@ export function linked(chain: Chain | undefined, { address, data, summary }: Mem
 }
 
 export function isFinal(chain: Chain | undefined): boolean {
-  return chain !== undefined && chain.record.status !== 'running'
+  return chain !== undefined && isFinalStatus(chain.record.status)
 }
 
 /** Whether the event has been applied. */
@@ -47,6 +52,11 @@ export function brokenBy(last: Chain, next: Chain): string | undefined {
     return `it was not stepped from the last record: ${last.log.join(', ')} became ${next.log.join(', ')}`
   }
   if (next.record.cursor < last.record.cursor) return 'its cursor goes back'
+  if ((next.record.control?.cursor ?? 0) < (last.record.control?.cursor ?? 0))
+    return 'its cursor for control envelopes goes back'
+  if (last.record.status === 'paused' && next.added.length > 0) return 'it was paused'
+  if (next.record.status === 'paused' && next.summary.dueAt !== undefined)
+    return 'it is paused, and something is due'
   if (next.record.counter < last.record.counter) return 'its counter goes back'
   if (isFinal(last) && (next.added.length > 0 || !isFinal(next))) return 'it had finished'
   return undefined

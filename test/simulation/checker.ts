@@ -3,7 +3,7 @@
  * and once everything has come to rest.
  */
 import type { Envelope } from '../../actors/envelope.ts'
-import type { BlobKey, InboxMessage, Lease } from '../../actors/ports.ts'
+import type { BlobKey, InboxMessage, Lease, ParkedPlace } from '../../actors/ports.ts'
 import type { Address } from '../../actors/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
@@ -48,8 +48,12 @@ export class Checker {
   /** When each partition was opened last. */
   readonly #openedAt = new Map<number, number>()
   readonly #done = new Map<string, Repetitions>()
-  /** How often a process has met the write of another, by process and instance. */
-  readonly #conflicts = new Map<string, number>()
+  /** How often a process has had a reason to do anything again, by process and instance: the write of another, a resume. */
+  readonly #reasons = new Map<string, number>()
+  /** When each instance was resumed last. */
+  readonly #resumedAt = new Map<string, number>()
+  /** Who has stored the last record of each instance. */
+  readonly #writers = new Map<string, SimProcess>()
   /** By envelope id, those that no instance can take, with the code they must be kept under. */
   readonly #misfits = new Map<string, string>()
   /** By address: whether a start has come that must be accepted, or one that must not. */
@@ -60,6 +64,10 @@ export class Checker {
   /** The same, by tag. */
   readonly #events = new Map<string, LedgerEvent>()
   readonly #started = new Set<string>()
+  /** Inbox sequences of all that was ever parked. */
+  readonly #parked = new Set<number>()
+  /** Those that were settled when they were parked. */
+  readonly #strays = new Set<number>()
   /** How often the custom action of each event has run. */
   readonly #actions = new Map<string, number>()
   readonly #harvests = new Harvests()
@@ -129,8 +137,7 @@ export class Checker {
   conflicted(process: SimProcess, address: Address, commit: string): void {
     // Its own write, sent again because the answer was lost, is no reason to do anything again.
     if (this.#chains.get(formatAddress(address))?.summary.commit === commit) return
-    const key = `${process.name} ${formatAddress(address)}`
-    this.#conflicts.set(key, (this.#conflicts.get(key) ?? 0) + 1)
+    this.#mayRepeat(process, address)
   }
 
   /** A record was stored. */
@@ -138,10 +145,16 @@ export class Checker {
     const key = formatAddress(stored.address)
     const last = this.#chains.get(key)
     const next = linked(last, stored)
+    const wasPaused = last?.record.status === 'paused'
+    if (wasPaused && next.record.status !== 'paused') {
+      this.#resumedAt.set(key, this.#world.now)
+      this.#mayRepeat(process, stored.address)
+    }
     const wrong = last && (brokenBy(last, next) ?? this.#wrongTimer(last, next, stored.partition))
     if (wrong !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrong}`)
     next.commits.add(next.summary.commit)
     this.#chains.set(key, next)
+    this.#writers.set(key, process)
     const { owes, dueAt, state } = next.summary
     this.#world.note(
       `  stored ${key} ${state} owes ${owes}, due ${dueAt ?? 'never'}: ${next.added.join(', ')}`,
@@ -167,8 +180,12 @@ export class Checker {
     if (this.#context.persistence === 'rest') return
     const [workflow = '', id = '', ...invocation] = idempotencyKey.split('/')
     const address = { workflow, id }
-    const isAsked = this.#chains.get(formatAddress(address))?.asked.has(invocation.join('/')) === true
+    const key = formatAddress(address)
+    const chain = this.#chains.get(key)
+    const isAsked = chain?.asked.has(invocation.join('/')) === true
     if (!isAsked) this.#world.violated(`${process.name} runs ${idempotencyKey}, which no record asks for`)
+    if (chain?.record.status === 'paused' && this.#writers.get(key) === process)
+      this.#world.violated(`${process.name} runs ${idempotencyKey}, but has paused ${key}`)
     this.#countOnce(process, address, idempotencyKey)
   }
 
@@ -186,17 +203,50 @@ export class Checker {
     else this.#countOnce(process, chain.address, `the action of ${tag}`)
   }
 
-  /** An envelope is about to be acknowledged: its outcome must be stored. */
+  /** An envelope is about to be acknowledged: its outcome must be stored, or itself among the parked ones. */
   acknowledging(process: SimProcess, content: InboxMessage['content']): void {
-    if ('malformed' in content) return
+    if (this.#parked.has(content.seq) || this.#isSettled(content)) return
+    this.#world.violated(`${process.name} acknowledges ${content.seq}, whose outcome is not stored`)
+  }
+
+  /** Envelopes were parked: in the order of the inbox. */
+  parked(
+    process: SimProcess,
+    address: Address,
+    messages: readonly InboxMessage[],
+    last: ParkedPlace | undefined,
+  ): void {
+    let before = last?.seq ?? 0
+    for (const { content } of messages) {
+      if (content.seq <= before) {
+        this.#world.violated(
+          `${process.name} parks ${content.seq} of ${formatAddress(address)} behind ${before}`,
+        )
+      }
+      before = content.seq
+      this.#parked.add(content.seq)
+      // A write that arrives late: whoever owns the partition next removes it.
+      if (this.#isSettled(content)) this.#strays.add(content.seq)
+    }
+  }
+
+  /** A parked envelope is about to be removed: its outcome must be stored. */
+  removing(process: SimProcess, content: InboxMessage['content']): void {
+    if (this.#isSettled(content)) return
+    this.#world.violated(
+      `${process.name} removes ${content.seq} from the parked, but its outcome is not stored`,
+    )
+  }
+
+  #isSettled(content: InboxMessage['content']): boolean {
+    if ('malformed' in content) return true
     const { envelope } = content
     const key = formatAddress(envelope.target)
     const chain = this.#chains.get(key)
-    if (this.#buried.has(envelope.id) || isFinal(chain)) return
+    if (this.#buried.has(envelope.id) || isFinal(chain)) return true
     // There is nothing to be stopped.
-    if (envelope.type === 'cancel' && this.#starts.get(key) !== 'accepted') return
-    if (envelope.type === 'send' ? isApplied(chain, envelope.event) : chain !== undefined) return
-    this.#world.violated(`${process.name} acknowledges ${envelope.id} to ${key}, whose outcome is not stored`)
+    if (envelope.type === 'cancel' && this.#starts.get(key) !== 'accepted') return true
+    return envelope.type === 'send' ? isApplied(chain, envelope.event) : chain !== undefined
   }
 
   /** An envelope is kept as a dead letter. */
@@ -211,16 +261,19 @@ export class Checker {
   /** What is still to be done; empty when everything is at rest. */
   unsettled(server: SimServer): readonly string[] {
     const unsettled: string[] = []
+    const parked = server.parked.filter(seq => !this.#strays.has(seq))
+    if (parked.length > 0) unsettled.push(`${parked.join(', ')} are parked`)
     if (server.waiting > 0) unsettled.push(`${server.waiting} envelopes are not acknowledged`)
     for (const id of this.#started) {
       if (!this.#chains.has(`ledger/${id}`)) unsettled.push(`${id} does not exist`)
     }
-    for (const [key, { record, summary }] of this.#chains) {
+    for (const [key, chain] of this.#chains) {
+      const { record, summary } = chain
       if (summary.owes > 0) unsettled.push(`${key} owes ${summary.owes}`)
       if (summary.dueAt !== undefined) unsettled.push(`${key} waits for ${summary.dueAt}`)
+      if (record.status === 'paused') unsettled.push(`${key} is paused`)
       if (record.activities.length > 0) unsettled.push(`${key} has activities`)
-      if (record.workflow === 'chore' && record.status === 'running')
-        unsettled.push(`${key} has not finished`)
+      if (record.workflow === 'chore' && !isFinal(chain)) unsettled.push(`${key} has not finished`)
     }
     return unsettled
   }
@@ -277,6 +330,7 @@ export class Checker {
     const { clocksJump } = this.#context
     // What was stepped at one time of a clock may be stored at an earlier one, once the clock has jumped back.
     const isTimeKnown = !clocksJump || !this.#isHeld
+    const resumedAt = this.#resumedAt.get(formatAddress(next.address)) ?? 0
     for (const entry of next.added) {
       if (!entry.startsWith('rang ')) continue
       const tag = entry.slice('rang '.length)
@@ -287,11 +341,19 @@ export class Checker {
         if (!next.added.includes(tag) || !this.#mayRingAtOnce(tag)) return `${entry}, which was not set`
       } else if (isTimeKnown && steppedAt < timer.dueAt) {
         return `${entry} ${timer.dueAt - steppedAt} ms too early`
-      } else if (!clocksJump && this.#latenessOf(timer.dueAt, partition, steppedAt) > 0) {
-        return `${entry} ${Math.round(this.#latenessOf(timer.dueAt, partition, steppedAt))} ms too late`
+      } else if (!clocksJump) {
+        const dueAt = Math.max(timer.dueAt, resumedAt + this.#world.epochMs - this.#world.now)
+        const lateMs = this.#latenessOf(dueAt, partition, steppedAt)
+        if (lateMs > 0) return `${entry} ${Math.round(lateMs)} ms too late`
       }
     }
     return undefined
+  }
+
+  /** It may do once more what it has done for the instance. */
+  #mayRepeat(process: SimProcess, address: Address): void {
+    const key = `${process.name} ${formatAddress(address)}`
+    this.#reasons.set(key, (this.#reasons.get(key) ?? 0) + 1)
   }
 
   /** By how much a timer has rung later than it could: its partition must be served, and the network calm. */
@@ -318,15 +380,15 @@ export class Checker {
   /** Counts what a process does for an instance: once in a term, save what gives it a reason to do it again. */
   #countOnce(process: SimProcess, address: Address, what: string): void {
     const term = this.#leaseOf(process, address)?.term ?? 0
-    const conflicts = this.#conflicts.get(`${process.name} ${formatAddress(address)}`) ?? 0
+    const reasons = this.#reasons.get(`${process.name} ${formatAddress(address)}`) ?? 0
     const key = `${process.name} ${what}`
     let repetitions = this.#done.get(key)
     if (repetitions?.term !== term) {
-      repetitions = { term, allowed: 1 - conflicts, done: 0 }
+      repetitions = { term, allowed: 1 - reasons, done: 0 }
       this.#done.set(key, repetitions)
     }
     repetitions.done++
-    if (repetitions.done <= repetitions.allowed + conflicts) return
+    if (repetitions.done <= repetitions.allowed + reasons) return
     this.#world.violated(`${process.name} does ${what} again, though nobody else has written`)
   }
 

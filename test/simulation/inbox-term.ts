@@ -4,7 +4,7 @@
  * again: what the listener holds is not told to it again, what it has settled is acknowledged once more.
  */
 import { isRuntimeError } from '../../actors/errors.ts'
-import type { InboxConsumer, InboxListener, InboxMessage } from '../../actors/ports.ts'
+import type { InboxConsumer, InboxListener, InboxMessage, Wire } from '../../actors/ports.ts'
 import type { MemoryNamespace } from '../../src/memory/namespace.ts'
 import type { Checker } from './checker.ts'
 import type { Link } from './link.ts'
@@ -146,6 +146,10 @@ class SimInboxMessage implements InboxMessage {
     const delivered = this.#delivered
     checker.acknowledging(link.process, this.content)
     link.send(this.#lane, `ack ${this.content.seq}`, () => delivered.ack())
+  }
+
+  get wire(): Wire {
+    return this.#delivered.wire
   }
 
   working(): void {

@@ -1,5 +1,6 @@
 import type { Envelope } from '../../actors/envelope.ts'
 import { MemoryNamespace, type MemoryNamespaceOptions } from '../../src/memory/namespace.ts'
+import { MemoryParking } from '../../src/memory/parking.ts'
 import { encodeEnvelope } from '../../src/codec/envelope.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
 
@@ -35,6 +36,9 @@ export class SimServer {
   /** How many envelopes each instance has been sent. */
   readonly #counts = new Map<string, number>()
 
+  /** Positions of parked envelopes that were removed and have come back: nobody need notice for now. */
+  readonly #back = new Set<number>()
+
   constructor(options: MemoryNamespaceOptions, memory: Memory) {
     this.namespace = new MemoryNamespace(options)
     this.#memory = memory
@@ -63,6 +67,12 @@ export class SimServer {
     return store
   }
 
+  /** Inbox sequences of what is parked, save what has only come back. */
+  get parked(): readonly number[] {
+    const parked = [...this.namespace.parked.values()].flat()
+    return parked.filter(({ position }) => !this.#back.has(position)).map(({ seq }) => seq)
+  }
+
   /** How many envelopes are not acknowledged. */
   get waiting(): number {
     let waiting = 0
@@ -83,5 +93,7 @@ export class SimServer {
     for (let partition = 0; partition < this.namespace.partitions; partition++) {
       this.namespace.inbox(partition).bringBack(backInEachPartition)
     }
+    const back = new MemoryParking(this.namespace).bringBack(backInEachPartition)
+    for (const { position } of back) this.#back.add(position)
   }
 }

@@ -10,6 +10,7 @@ import { Checker } from './checker.ts'
 import { Cluster } from './cluster.ts'
 import type { PersistenceName } from './ledger.ts'
 import { Link } from './link.ts'
+import { Operator } from './operator.ts'
 import { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 import { Sender, type Traffic } from './senders.ts'
@@ -68,6 +69,7 @@ class Scene {
   readonly #cluster: Cluster
   readonly #senders: Sender[] = []
   readonly #senderLinks: Link[] = []
+  readonly #operator: Operator | undefined
   readonly #nodes: number
   readonly #leaseTtlMs: number
   readonly #persistence: PersistenceName
@@ -79,8 +81,9 @@ class Scene {
     this.#nodes = random.pick([1, 2, 2, 3, 3, 4])
     this.#leaseTtlMs = random.between(1_500, 6_000)
     const partitions = random.whole(1, 5)
+    const prefetch = random.pick([2, 3, 5, 8, 16, 256])
     this.#storm = new Storm(drawClimate(random), world, process => this.#crash(process))
-    const options = { clock: world.clock, leaseTtlMs: this.#leaseTtlMs, partitions }
+    const options = { clock: world.clock, leaseTtlMs: this.#leaseTtlMs, partitions, prefetch }
     this.#server = new SimServer(options, this.#storm)
     const persistence = random.pick(persistenceChoices)
     this.#persistence = persistence
@@ -104,6 +107,7 @@ class Scene {
       world,
     })
     this.#addSenders(stage, ledger)
+    this.#operator = random.chance(0.6) ? this.#addOperator(stage) : undefined
   }
 
   begin(): void {
@@ -141,6 +145,24 @@ class Scene {
         }),
       )
     }
+  }
+
+  #addOperator(stage: Stage): Operator {
+    const process = new SimProcess('operator', this.#world, stage, this.#checker)
+    const link = new Link(process, this.#world, this.#storm)
+    const context = { checker: this.#checker, link, server: this.#server }
+    const operator = new Operator({
+      paceMs: this.#random.pick([100, 300, 1_000]),
+      process,
+      server: this.#server,
+      transport: simClientTransport(context),
+      world: this.#world,
+    })
+    this.#senderLinks.push(link)
+    process.deliver(() => {
+      operator.run().catch((error: Error) => this.#world.failed(error))
+    })
+    return operator
   }
 
   #strikeLater(): void {
@@ -226,6 +248,7 @@ class Scene {
     for (const link of this.#senderLinks) if (!link.isUp) link.cut(0)
     if (this.#cluster.members.length === 0) this.#cluster.spawn('n1')
     this.#checker.calm()
+    this.#operator?.calm()
     const calmSince = this.#world.now
     let quietAfterMs = latestArrivalMs
     if (this.#random.chance(0.5)) {

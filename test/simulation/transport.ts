@@ -24,6 +24,7 @@ import { RuntimeError } from '../../actors/errors.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
 import type { Checker } from './checker.ts'
 import { SimInboxTerm } from './inbox-term.ts'
+import { simParking } from './parking.ts'
 import type { Link } from './link.ts'
 import type { SimServer } from './server.ts'
 
@@ -63,6 +64,7 @@ export function simTransport(context: SimTransportContext, node: string, incarna
     events: simEvents(context),
     heartbeats: simHeartbeats(context, new MemoryHeartbeats(namespace, node)),
     leases: simLeases(context, new MemoryLeases(namespace, { incarnation, node })),
+    parking: simParking(context),
     store: new SimStore(context),
   }
 }
@@ -123,6 +125,7 @@ class SimStore implements Store {
 function simInbox({ checker, link, server }: SimTransportContext): Inbox {
   const { namespace } = server
   return {
+    prefetch: namespace.prefetch,
     async publish(envelope, { replyTo, signal } = {}) {
       const stored = server.envelope(envelope, replyTo)
       const store = () => {

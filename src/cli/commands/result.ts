@@ -1,3 +1,4 @@
+import { isFinal } from '../../../actors/record.ts'
 import { stringify } from '../../codec/json.ts'
 import { defineCommand } from '../command.ts'
 import { existingInstance } from '../existing-instance.ts'
@@ -27,7 +28,7 @@ export const result = defineCommand({
       options.timeout === undefined ? undefined : parseDurationOption('timeout', options.timeout)
     await withClient(call, async client => {
       const { handle, snapshot } = await existingInstance(client, target, signal)
-      if (snapshot.status === 'running') await noteUnserved(call, handle, 'waiting for one')
+      if (!isFinal(snapshot.status)) await noteUnserved(call, handle, 'waiting for one')
       const output = await handle.result({ signal, ...(timeout !== undefined && { timeout }) })
       writeLines(terminal.out, stringify(output, options.json ? undefined : 2))
     })

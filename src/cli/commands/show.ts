@@ -68,12 +68,13 @@ function describe(name: string, snapshot: InstanceSnapshot, view: View): string[
 }
 
 function facts(
-  { createdAt, event, revision, updatedAt, value, version }: InstanceSnapshot,
+  { createdAt, event, revision, stopReason, updatedAt, value, version }: InstanceSnapshot,
   { now, style }: View,
 ): string[] {
   const moment = (date: Date) => `${formatDate(date)}, ${formatAge(now - date.getTime())} ago`
   const rows: [string, readonly string[]][] = [
     ['State', stateLines(value).map(printable)],
+    ['Paused', stopReason === undefined ? [] : [printable(stopReason)]],
     ['Started', [moment(createdAt)]],
     ['Changed', [`${moment(updatedAt)}, by ${printable(event)}`]],
     ['Version', [`${version}, revision ${revision}`]],

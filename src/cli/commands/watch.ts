@@ -1,3 +1,4 @@
+import { isFinal } from '../../../actors/record.ts'
 import { formatState } from '../../../actors/state.ts'
 import type { Client } from '../../client/client.ts'
 import type { InstanceHandle } from '../../client/instance-handle.ts'
@@ -76,7 +77,7 @@ async function noteWait(call: Call, handle: InstanceHandle): Promise<void> {
     const name = printable(formatAddress(handle.address))
     writeLines(terminal.err, terminal.err.style.dim(`there is no ${name} yet; waiting for it`))
   }
-  if (snapshot === undefined || snapshot.status === 'running') {
+  if (snapshot === undefined || !isFinal(snapshot.status)) {
     await noteUnserved(call, handle, 'nothing changes until one does')
   }
 }

@@ -1,0 +1,77 @@
+import { isRuntimeError } from '../../actors/errors.ts'
+import type { Address } from '../../actors/record.ts'
+import { Client } from '../../src/client/client.ts'
+import type { ClientTransport } from '../../src/nats/transport.ts'
+import type { SimProcess } from './process.ts'
+import type { SimServer } from './server.ts'
+import type { World } from './world.ts'
+
+export interface OperatorContext {
+  /** How long between two things it does, on average. */
+  readonly paceMs: number
+  readonly process: SimProcess
+  readonly server: SimServer
+  readonly transport: ClientTransport
+  readonly world: World
+}
+
+const retryMs = 100
+
+/** Somebody who pauses and resumes instances as he likes, until it is calm: then he lets all of them go on. */
+export class Operator {
+  readonly #context: OperatorContext
+  readonly #client: Client
+  #count = 0
+  #isCalm = false
+
+  constructor(context: OperatorContext) {
+    const { process, transport } = context
+    this.#context = context
+    this.#client = new Client({
+      ...transport,
+      clock: process.clock,
+      nextId: () => `operator-${++this.#count}`,
+      close: async () => {},
+    })
+  }
+
+  calm(): void {
+    this.#isCalm = true
+  }
+
+  /** Does not end by itself: a pause may arrive late. */
+  async run(): Promise<void> {
+    const { paceMs, process, world } = this.#context
+    for (;;) {
+      await process.sleep(world.random.between(0, 2 * paceMs))
+      const target = this.#pick()
+      if (target === undefined) continue
+      if (this.#isCalm || world.random.chance(0.3)) await this.#control(target, 'resume')
+      else await this.#control(target, 'pause')
+    }
+  }
+
+  #pick(): Address | undefined {
+    const { server, world } = this.#context
+    const all = [...server.namespace.records.values()].filter(
+      ({ summary }) => !this.#isCalm || summary?.status === 'paused',
+    )
+    return all.length === 0 ? undefined : world.random.pick(all).address
+  }
+
+  /** Tries until it is known to be durable. */
+  async #control({ workflow, id }: Address, what: 'pause' | 'resume'): Promise<void> {
+    const envelopeId = `operator-${++this.#count}`
+    for (;;) {
+      try {
+        await this.#client.instance(workflow, id)[what]({ id: envelopeId, timeout: '2s' })
+        return
+      } catch (error) {
+        const isDurable = isRuntimeError(error, 'TIMEOUT') || isRuntimeError(error, 'INSTANCE_FINISHED')
+        if (isDurable) return
+        if (!isRuntimeError(error, 'STORE_UNAVAILABLE')) throw error
+      }
+      await this.#context.process.sleep(retryMs)
+    }
+  }
+}
