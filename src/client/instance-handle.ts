@@ -109,7 +109,8 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    * Stops the instance until it is resumed. What it is sent is accepted, and waits; its timers do not fire, and running
    * activities are aborted. To pause a paused one changes nothing.
    *
-   * @throws RuntimeError `INSTANCE_FINISHED`, `INSTANCE_NOT_FOUND`; `STORE_UNAVAILABLE` when the outcome is unknown: pause
+   * @throws RuntimeError `INSTANCE_FINISHED`, `INSTANCE_NOT_FOUND`; `ENVELOPE_MALFORMED` for a reason that is too long;
+   * `STORE_UNAVAILABLE` when the outcome is unknown: pause
    * again with the same `id`; `TIMEOUT` when no node has answered in time: it is durable, and is done when a node takes
    * it up. Abort stops the waiting, not the pause.
    */

@@ -107,7 +107,7 @@ describe('pausing', { timeout: 60_000 }, () => {
     const paused = await runCli(folder, ['pause', name, '--reason', 'the bank is closed'])
     const shown = await runCli(folder, ['show', name])
     const listed = await runCli(folder, ['list', '--status', 'paused'])
-    await runCli(folder, ['send', name, 'SHIPPED', '--data', '{"trackingNumber":"1Z"}'])
+    const sent = await runCli(folder, ['send', name, 'SHIPPED', '--data', '{"trackingNumber":"1Z"}'])
     const json = await runCli(folder, ['pause', name, '--json'])
     const resumed = await runCli(folder, ['resume', name])
     const result = await runCli(folder, ['result', name, '--timeout', '20s'])
@@ -124,6 +124,7 @@ describe('pausing', { timeout: 60_000 }, () => {
     for (const { code, stderr } of [paused, shown, listed, json, resumed, result]) {
       expect([code, stderr]).toEqual([0, ''])
     }
+    expect(sent.stderr).toBe(`${name} is paused; the event waits until it is resumed\n`)
     expect(late.code).toBe(5)
     expect(late.stderr).toContain('has ended (done)')
   })

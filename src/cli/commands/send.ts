@@ -3,6 +3,7 @@ import { defineCommand } from '../command.ts'
 import { runningInstance } from '../existing-instance.ts'
 import { parseEvent } from '../json-argument.ts'
 import { withClient } from '../open-client.ts'
+import { notePaused } from '../paused.ts'
 import { noteUnserved } from '../served.ts'
 import { printable } from '../text.ts'
 import { writeLines } from '../terminal.ts'
@@ -32,7 +33,8 @@ export const send = defineCommand({
     const { options, signal, terminal } = call
     const event = parseEvent(text, options.data)
     await withClient(call, async client => {
-      const { handle, name } = await runningInstance(client, target, signal)
+      const { handle, name, snapshot } = await runningInstance(client, target, signal)
+      notePaused(call, { name, snapshot })
       await noteUnserved(call, handle, 'the event waits for one')
       await handle.send(event, { signal })
       const { out } = terminal

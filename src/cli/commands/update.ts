@@ -8,6 +8,7 @@ import { runningInstance } from '../existing-instance.ts'
 import { parseEvent } from '../json-argument.ts'
 import { withClient } from '../open-client.ts'
 import { parseDurationOption } from '../option-values.ts'
+import { notePaused } from '../paused.ts'
 import { noteUnserved } from '../served.ts'
 import { printable } from '../text.ts'
 import { writeLines } from '../terminal.ts'
@@ -44,7 +45,8 @@ export const update = defineCommand({
     const timeout = parseDurationOption('timeout', options.timeout ?? '10s')
     const event = parseEvent(text, options.data)
     await withClient(call, async client => {
-      const { handle, name } = await runningInstance(client, target, signal)
+      const { handle, name, snapshot: before } = await runningInstance(client, target, signal)
+      notePaused(call, { name, snapshot: before })
       await noteUnserved(call, handle, 'waiting for one')
       const outcome = await handle.update(event, { signal, timeout })
       if (outcome.type === 'rejected') {
