@@ -18,6 +18,8 @@ import { placeOf, type DeliveryPlace } from './delivery.ts'
 import { translate } from './errors.ts'
 
 const defaultBatchSize = 1_000
+/** Of a million subjects the server takes seconds to find the newest message of each. */
+const createTimeoutMs = 30_000
 /** So often may the server have something and deliver nothing: each time it has skipped a displaced message. */
 const mostEmptyBatches = 100
 /** So often may a replica that lags behind have nothing. */
@@ -77,7 +79,8 @@ async function createConsumer(
   options: ScanOptions,
 ): Promise<{ readonly name: string; readonly num_pending: number }> {
   const [first, ...others] = options.filters
-  return connection.jsm.consumers.add(stream, {
+  const jsm = await connection.nc.jetstreamManager({ checkAPI: false, timeout: createTimeoutMs })
+  return jsm.consumers.add(stream, {
     // With a name of ours and one filter the subject of the request holds both, so that it can be permitted.
     ...(others.length === 0
       ? { name: `scan-${nuid.next()}`, filter_subject: first! }
