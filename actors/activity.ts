@@ -1,6 +1,8 @@
-import type { ActivityRecord, ActorPath, Address, EventObject } from './record.ts'
+import type { ActorPath, Address } from './address.ts'
+import type { EventObject } from './event.ts'
+import type { ActivityRecord } from './record.ts'
 import type { RetryPolicy } from './retry.ts'
-import type { LeafOutcome } from './xstate/leaf.ts'
+import type { LeafOutcome } from './leaf-outcome.ts'
 
 /** What a running attempt is given. */
 export interface ActivityContext<TInput = unknown> {

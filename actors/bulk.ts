@@ -14,9 +14,9 @@
  */
 import { RuntimeError } from './errors.ts'
 import { messageOf } from './plain-error.ts'
-import type { ActivityRecord, Address } from './record.ts'
+import type { Address } from './address.ts'
 import { roughSize } from './rough-size.ts'
-import type { LeafOutcome } from './xstate/leaf.ts'
+import type { LeafOutcome } from './leaf-outcome.ts'
 
 /** Results of about this many bytes make a chunk. */
 const chunkBytes = 32 * 1024
@@ -204,7 +204,10 @@ export class Bulk {
 }
 
 /** What a bulk without children answers. */
-export function outcomeOfNone(address: Address, { incarnation, src }: ActivityRecord): BulkOutcome {
+export function outcomeOfNone(
+  address: Address,
+  { incarnation, src }: { readonly incarnation: number; readonly src: string },
+): BulkOutcome {
   return Bulk.of(src, 0).outcome(resultsKeyOf(address, incarnation))
 }
 

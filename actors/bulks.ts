@@ -13,8 +13,9 @@ import { isRuntimeError } from './errors.ts'
 import type { Family } from './family.ts'
 import type { ItemEntry, Outbox, PostEntry } from './outbox.ts'
 import { plainError } from './plain-error.ts'
-import type { ActivityRecord, ActorPath } from './record.ts'
-import type { LeafOutcome } from './xstate/leaf.ts'
+import type { ActorPath } from './address.ts'
+import type { ActivityRecord } from './record.ts'
+import type { LeafOutcome } from './leaf-outcome.ts'
 
 /** A bulk with children still to come. */
 interface OpenBulk {

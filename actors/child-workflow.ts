@@ -1,5 +1,5 @@
 import { hash32 } from './hash.ts'
-import type { Address } from './record.ts'
+import type { Address } from './address.ts'
 
 /** How many instances may stand above one another, parent on parent: beyond it a child is refused. */
 export const mostDepth = 32

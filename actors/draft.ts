@@ -15,17 +15,13 @@ import { Invocations } from './invocations.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import { Outbox, type ItemEntry } from './outbox.ts'
 import { PendingEffects } from './pending-effects.ts'
-import type {
-  ActivityRecord,
-  ActorPath,
-  EventObject,
-  InstanceRecord,
-  InstanceStatus,
-  PersistedSnapshot,
-} from './record.ts'
+import type { ActorPath } from './address.ts'
+import type { EventObject } from './event.ts'
+import type { PersistedSnapshot } from './snapshot.ts'
+import type { ActivityRecord, InstanceRecord, InstanceStatus } from './record.ts'
 import { isRepetition, nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
 import { Timers } from './timers.ts'
-import type { LeafOutcome } from './xstate/leaf.ts'
+import type { LeafOutcome } from './leaf-outcome.ts'
 import type { TreeEffect } from './xstate/tree-effect.ts'
 import { ActorTree, type TreeOptions } from './xstate/tree.ts'
 

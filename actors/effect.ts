@@ -1,5 +1,7 @@
 import type { ParentLink } from './child-workflow.ts'
-import type { ActivityRecord, ActorPath, Address, EventObject, OutboxEntry } from './record.ts'
+import type { ActorPath, Address } from './address.ts'
+import type { EventObject } from './event.ts'
+import type { ActivityRecord, OutboxEntry } from './record.ts'
 
 /** What a step asks of the world. Performed after the commit of the record that contains it, never before. */
 export type Effect =

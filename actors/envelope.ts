@@ -1,6 +1,8 @@
 import type { ParentLink } from './child-workflow.ts'
-import type { ActorPath, Address, EventObject, PersistedSnapshot } from './record.ts'
-import type { LeafOutcome } from './xstate/leaf.ts'
+import type { ActorPath, Address } from './address.ts'
+import type { EventObject } from './event.ts'
+import type { PersistedSnapshot } from './snapshot.ts'
+import type { LeafOutcome } from './leaf-outcome.ts'
 
 /**
  * A place in an ordered source of outside messages, such as a stream. An instance applies positions of one source

@@ -1,5 +1,10 @@
 import { RuntimeError } from './errors.ts'
-import type { EventObject } from './record.ts'
+
+/** An event as machines know it. */
+export interface EventObject {
+  readonly type: string
+  readonly [key: string]: unknown
+}
 
 /**
  * Answers the event unchanged if it may be sent from outside: an object with a non-empty string `type` that

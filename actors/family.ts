@@ -1,6 +1,8 @@
 import { childIdOf, mostDepth, type ChildSpec, type ParentLink } from './child-workflow.ts'
 import type { Outbox } from './outbox.ts'
-import type { ActivityChild, ActivityRecord, Address, PersistedSnapshot } from './record.ts'
+import type { Address } from './address.ts'
+import type { PersistedSnapshot } from './snapshot.ts'
+import type { ActivityChild, ActivityRecord } from './record.ts'
 
 type Invocation = Pick<ActivityRecord, 'incarnation' | 'path'>
 

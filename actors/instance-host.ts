@@ -2,7 +2,8 @@ import type { Draft } from './draft.ts'
 import type { Effect } from './effect.ts'
 import type { Delivery, Rejection } from './envelope.ts'
 import type { RecordSummary } from './ports.ts'
-import type { InstanceRecord, PersistedSnapshot } from './record.ts'
+import type { PersistedSnapshot } from './snapshot.ts'
+import type { InstanceRecord } from './record.ts'
 
 /** What became of a delivery. `duplicate`: it had been applied before, so it was not applied again. */
 export type Verdict =

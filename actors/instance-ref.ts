@@ -1,5 +1,6 @@
 import { RuntimeError } from './errors.ts'
-import type { Address, EventObject } from './record.ts'
+import type { Address } from './address.ts'
+import type { EventObject } from './event.ts'
 
 /** Marks what stands for another instance. Registered globally, so that two copies of the package agree. */
 const addressKey: unique symbol = Symbol.for('holdfast.instance') as never

@@ -4,9 +4,11 @@ import type { Bulks } from './bulks.ts'
 import { childSpecOf } from './child-workflow.ts'
 import type { Family } from './family.ts'
 import type { PendingEffects } from './pending-effects.ts'
-import type { ActivityRecord, ActorPath, EventObject } from './record.ts'
+import type { ActorPath } from './address.ts'
+import type { EventObject } from './event.ts'
+import type { ActivityRecord } from './record.ts'
 import { retryDelay, spreadOf } from './retry.ts'
-import type { LeafOutcome } from './xstate/leaf.ts'
+import type { LeafOutcome } from './leaf-outcome.ts'
 
 const none: readonly never[] = Object.freeze([])
 

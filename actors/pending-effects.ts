@@ -1,5 +1,5 @@
 import type { Effect } from './effect.ts'
-import type { ActorPath, Address } from './record.ts'
+import type { ActorPath, Address } from './address.ts'
 
 const ofActivities: ReadonlySet<Effect['type']> = new Set(['startActivity', 'stopActivity', 'deliver'])
 

@@ -1,4 +1,4 @@
-import type { EventObject } from './record.ts'
+import type { EventObject } from './event.ts'
 
 /** The tag of a state that is committed on entering it, whatever the strategy. */
 export const commitTag = 'commit'

@@ -3,7 +3,9 @@
  * a real nats-server. Everything that can wait takes an AbortSignal last.
  */
 import type { Delivery, Envelope } from './envelope.ts'
-import type { Address, EventObject, InstanceRecord, InstanceStatus } from './record.ts'
+import type { Address } from './address.ts'
+import type { EventObject } from './event.ts'
+import type { InstanceRecord, InstanceStatus } from './record.ts'
 
 /** What a write says about a record without anyone having to decode it. */
 export interface RecordSummary {

@@ -4,18 +4,15 @@
  * Whatever a process holds in memory about an instance (its live actors, timers armed, activities running)
  * is derived from this record and can be thrown away at any time.
  */
+import type { ActorPath, Address } from './address.ts'
 import type { BulkRecord, BulkResult } from './bulk.ts'
 import type { ParentLink } from './child-workflow.ts'
 import type { CancelMessage, SendMessage, SettleMessage, StartMessage } from './envelope.ts'
+import type { EventObject } from './event.ts'
+import type { PersistedSnapshot } from './snapshot.ts'
 
 /** The record format this build writes. A record of a newer format is refused, never overwritten. */
 export const RECORD_FORMAT = 1
-
-/** Where an instance lives: the name of its workflow and its own id. Written `workflow/id`. */
-export interface Address {
-  readonly workflow: string
-  readonly id: string
-}
 
 /**
  * `running`: takes events. `paused`: takes none until it is resumed; what it is sent waits. The others are final, the
@@ -28,36 +25,6 @@ export const instanceStatuses = Object.freeze(['running', 'paused', 'done', 'fai
 export function isFinal(status: InstanceStatus): boolean {
   return status === 'done' || status === 'failed' || status === 'cancelled'
 }
-
-/** An event as machines know it. */
-export interface EventObject {
-  readonly type: string
-  readonly [key: string]: unknown
-}
-
-/** XState's persisted snapshot: plain data, children nested inside. */
-export interface PersistedSnapshot {
-  readonly status: 'active' | 'done' | 'error' | 'stopped'
-  readonly output?: unknown
-  readonly error?: unknown
-  readonly value?: unknown
-  readonly context?: unknown
-  readonly children?: Readonly<Record<string, PersistedChild>>
-  readonly [key: string]: unknown
-}
-
-export interface PersistedChild {
-  readonly snapshot: PersistedSnapshot
-  readonly src: string
-  readonly systemId?: string | undefined
-  readonly syncSnapshot?: boolean | undefined
-}
-
-/**
- * A path names an actor inside an instance: `''` is the root, `'payment'` its child, `'payment/card'` a
- * grandchild. Child ids are escaped so that `/` separates only.
- */
-export type ActorPath = string
 
 /** A delayed event. Owner and id together are unique: setting one again replaces it. */
 export interface Timer {

@@ -1,4 +1,5 @@
-import type { ActorPath, Timer } from './record.ts'
+import type { ActorPath } from './address.ts'
+import type { Timer } from './record.ts'
 
 const none: readonly never[] = Object.freeze([])
 

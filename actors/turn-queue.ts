@@ -1,6 +1,7 @@
 import type { ActivityReport } from './activity.ts'
 import { isControl, type Delivery } from './envelope.ts'
-import type { ActorPath, EventObject } from './record.ts'
+import type { ActorPath } from './address.ts'
+import type { EventObject } from './event.ts'
 
 /** Something that waits for its turn. */
 export type Waiting<D> =

@@ -2,7 +2,8 @@ import type { ActivityReport } from './activity.ts'
 import type { Delivery } from './envelope.ts'
 import type { InstanceHost, Verdict } from './instance-host.ts'
 import { plainError } from './plain-error.ts'
-import type { EventObject, PersistedSnapshot } from './record.ts'
+import type { EventObject } from './event.ts'
+import type { PersistedSnapshot } from './snapshot.ts'
 import type { Waiting } from './turn-queue.ts'
 
 /** What a turn decided about a delivery, before the commit that makes it true. */

@@ -1,4 +1,5 @@
-import type { ActorPath, EventObject } from '../record.ts'
+import type { ActorPath } from '../address.ts'
+import type { EventObject } from '../event.ts'
 import type { TreeEffect } from './tree-effect.ts'
 
 /** Where a leaf stands in its tree, and what it tells. */

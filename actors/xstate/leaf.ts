@@ -1,12 +1,8 @@
 import { createActor, type AnyActorLogic } from 'xstate'
 
-import type { EventObject } from '../record.ts'
+import type { EventObject } from '../event.ts'
+import type { LeafOutcome } from '../leaf-outcome.ts'
 import { TreeSystem } from './system.ts'
-
-/** How a leaf ended. */
-export type LeafOutcome =
-  | { readonly status: 'done'; readonly output: unknown }
-  | { readonly status: 'error'; readonly error: unknown }
 
 /** What a running leaf tells. */
 export interface LeafListener {

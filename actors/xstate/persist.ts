@@ -1,7 +1,7 @@
 import type { AnyActorRef } from 'xstate'
 
 import { isActorRef } from '../actor-ref.ts'
-import type { PersistedSnapshot } from '../record.ts'
+import type { PersistedSnapshot } from '../snapshot.ts'
 import { isMachine } from './logic.ts'
 
 /**

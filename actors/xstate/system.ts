@@ -1,7 +1,8 @@
 import type { AnyActorRef } from 'xstate'
 
 import { addressOf } from '../instance-ref.ts'
-import type { ActorPath, EventObject } from '../record.ts'
+import type { ActorPath } from '../address.ts'
+import type { EventObject } from '../event.ts'
 import type { TreeEffect } from './tree-effect.ts'
 
 /** What the system hands on: to the tree it belongs to, or to whoever runs a leaf. */

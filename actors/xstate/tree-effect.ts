@@ -1,4 +1,5 @@
-import type { ActorPath, Address, EventObject } from '../record.ts'
+import type { ActorPath, Address } from '../address.ts'
+import type { EventObject } from '../event.ts'
 
 /** What a step asked for, in the order it asked. */
 export type TreeEffect =

@@ -1,4 +1,4 @@
-import type { EventObject } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
 import { usage } from './arguments.ts'
 
 /**

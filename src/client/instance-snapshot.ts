@@ -1,7 +1,8 @@
 import { matchesState, type AnyStateMachine, type StateValue, type StateValueFrom } from 'xstate'
 
 import type { StoredRecord } from '../../actors/ports.ts'
-import type { ActivityRecord, Address, InstanceStatus, Timer } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { ActivityRecord, InstanceStatus, Timer } from '../../actors/record.ts'
 import type { ContextOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
 
 /** The state of an instance as last committed. */

@@ -1,5 +1,6 @@
 import type { EventSink } from '../../actors/ports.ts'
-import type { Address, EventObject } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { EventObject } from '../../actors/event.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { MemoryNamespace } from './namespace.ts'
 

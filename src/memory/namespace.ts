@@ -1,6 +1,7 @@
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock, HeartbeatListener, RecordSummary } from '../../actors/ports.ts'
-import type { Address, EventObject } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { EventObject } from '../../actors/event.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import { MemoryPartition, type StoredEnvelope } from './partition.ts'
 

@@ -1,6 +1,6 @@
 import { RuntimeError } from '../../actors/errors.ts'
 import type { InboxMessage, ParkedMessage, ParkedPlace, Parking } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import type { MemoryNamespace, MemoryParked } from './namespace.ts'
 import { readContent } from './partition.ts'

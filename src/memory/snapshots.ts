@@ -5,7 +5,7 @@ import type {
   Snapshots,
   StoredRecord,
 } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { MemoryNamespace, MemoryRecord } from './namespace.ts'
 import { decoded, scanned } from './store.ts'

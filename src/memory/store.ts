@@ -1,6 +1,7 @@
 import { RuntimeError } from '../../actors/errors.ts'
 import type { RecordSummary, ScannedRecord, Store, StoredRecord } from '../../actors/ports.ts'
-import type { Address, InstanceRecord } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord, encodeRecord } from '../codec/record.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { MemoryNamespace, MemoryRecord } from './namespace.ts'

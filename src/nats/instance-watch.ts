@@ -9,7 +9,7 @@
 import type { Msg, Subscription } from 'nats'
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { RecordListener, StoredRecord, TimerHandle } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import { translate } from './errors.ts'

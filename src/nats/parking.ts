@@ -7,7 +7,7 @@
  * that believed nothing to be parked would let newer envelopes go first.
  */
 import type { InboxMessage, ParkedMessage, ParkedPlace, Parking } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import { countFitting, isRefused, publishBatch, type BatchMessage } from './batch.ts'
 import { headersOf, type NatsConnection } from './connection.ts'

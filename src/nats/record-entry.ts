@@ -1,7 +1,7 @@
 import type { MsgHdrs } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { ScannedRecord, StoredRecord } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { decodeRecord } from '../codec/record.ts'
 import { formatAddress } from '../workflow/address.ts'
 import { isRemoved, type Entry } from './entry.ts'

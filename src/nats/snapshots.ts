@@ -5,7 +5,7 @@ import type {
   Snapshots,
   StoredRecord,
 } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import { readEntryNearby, type Entry } from './entry.ts'

@@ -1,5 +1,6 @@
 import type { RecordSummary, ScannedRecord, Store, StoredRecord } from '../../actors/ports.ts'
-import type { Address, InstanceRecord } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
 import { encodeRecord } from '../codec/record.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import { headersOf, type NatsConnection } from './connection.ts'

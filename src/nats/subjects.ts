@@ -20,7 +20,7 @@
  * is `=` and two upper-case hexadecimal digits. Each text has exactly one escaped form.
  */
 import { RuntimeError } from '../../actors/errors.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import type { BlobKey, RecordFilter } from '../../actors/ports.ts'
 import { isName, nameForm } from '../workflow/address.ts'
 

@@ -9,7 +9,7 @@ import type {
   Snapshots,
   Store,
 } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { partitionOf } from '../workflow/address.ts'
 import { NatsBlobs } from './blobs.ts'
 import { isRegistered, listWorkflows, registerWorkflow, type RegisteredWorkflow } from './config.ts'

@@ -11,8 +11,11 @@ import { bulkSpecOf, outcomeOfNone } from '../../actors/bulk.ts'
 import { childSpecOf, mostDepth } from '../../actors/child-workflow.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock } from '../../actors/ports.ts'
-import type { ActivityRecord, ActorPath, Address, EventObject } from '../../actors/record.ts'
-import { runLeaf, type LeafOutcome, type RunningLeaf } from '../../actors/xstate/leaf.ts'
+import type { ActorPath, Address } from '../../actors/address.ts'
+import type { EventObject } from '../../actors/event.ts'
+import type { ActivityRecord } from '../../actors/record.ts'
+import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
+import { runLeaf, type RunningLeaf } from '../../actors/xstate/leaf.ts'
 
 interface Running {
   readonly incarnation: number

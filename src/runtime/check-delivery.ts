@@ -1,6 +1,6 @@
 import type { Delivery, Refusal } from '../../actors/envelope.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
-import type { EventObject } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
 import { validate } from '../workflow/schema.ts'
 import type { HostedWorkflow } from './hosted-workflow.ts'
 

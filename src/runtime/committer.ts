@@ -19,7 +19,8 @@
  */
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
 import type { Clock, RecordSummary, Store, StoredRecord } from '../../actors/ports.ts'
-import type { Address, InstanceRecord } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
 import type { Tenure } from './tenure.ts'
 
 const retryWaitMs = 100

@@ -17,7 +17,8 @@ import type {
   RecordSummary,
   TimerHandle,
 } from '../../actors/ports.ts'
-import type { Address, InstanceRecord, PostedMessage } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { InstanceRecord, PostedMessage } from '../../actors/record.ts'
 import { digest } from '../codec/digest.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress } from '../workflow/address.ts'

@@ -8,7 +8,7 @@
 import { createActor, fromCallback, fromPromise, toPromise, waitFor, type ActorRefFrom } from 'xstate'
 
 import type { Clock, InboxConsumer, Lease, TimerHandle } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { nodeSupervisor, partitionsOf } from '../../actors/supervisors/node.ts'
 import {
   partitionSupervisor,

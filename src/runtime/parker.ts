@@ -8,7 +8,7 @@
  */
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { Clock, InboxMessage, ParkedPlace, Parking } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import type { Log } from './log.ts'
 
 export interface ParkerContext {

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { RuntimeError } from '../../actors/errors.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 
 /** The longest instance id, in bytes of UTF-8. */
 export const MAX_ID_BYTES = 256

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import { Bulk, chunkNameOf, resultsKeyOf, type BulkRecord, type BulkResult } from '../../actors/bulk.ts'
 import { roughSize } from '../../actors/rough-size.ts'
-import type { LeafOutcome } from '../../actors/xstate/leaf.ts'
+import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
 
 const done = (output: unknown): LeafOutcome => ({ status: 'done', output })
 const failed = (error: unknown): LeafOutcome => ({ status: 'error', error })

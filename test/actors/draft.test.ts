@@ -12,7 +12,8 @@ import {
 
 import { Draft } from '../../actors/draft.ts'
 import { prepareWorkflow, type PreparedWorkflow } from '../../actors/machine.ts'
-import type { ActivityRecord, EventObject, InstanceRecord } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
+import type { ActivityRecord, InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
 
 const target = { workflow: 'draft', id: 'd-1' }

@@ -3,7 +3,7 @@ import { assign, emit, sendParent, sendTo, setup, spawnChild, type AnyStateMachi
 
 import { Draft } from '../../actors/draft.ts'
 import { prepareWorkflow } from '../../actors/machine.ts'
-import type { EventObject } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
 
 const address = { workflow: 'busy', id: 'b-1' }

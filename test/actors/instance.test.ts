@@ -9,7 +9,8 @@ import { Instance } from '../../actors/instance.ts'
 import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
 import { prepareWorkflow } from '../../actors/machine.ts'
 import type { RecordSummary } from '../../actors/ports.ts'
-import type { EventObject, InstanceRecord } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
 import { encodeRecord } from '../../src/codec/record.ts'
 
 const counter = setup({

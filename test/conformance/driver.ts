@@ -1,7 +1,8 @@
 /** One way of running a machine, so that two ways can be compared event by event. */
 import type { AnyStateMachine } from 'xstate'
 
-import type { EventObject, PersistedSnapshot } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
+import type { PersistedSnapshot } from '../../actors/snapshot.ts'
 
 /** Runs one machine in virtual time. Every driver starts at the same moment. */
 export interface Driver {

@@ -1,6 +1,7 @@
 import { createActor, type Actor, type AnyStateMachine } from 'xstate'
 
-import type { EventObject, PersistedSnapshot } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
+import type { PersistedSnapshot } from '../../actors/snapshot.ts'
 import { macrotask, rootId, viewOf, type Driver, type View } from './driver.ts'
 import { VirtualClock } from './virtual-clock.ts'
 

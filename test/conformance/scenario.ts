@@ -1,7 +1,7 @@
 /** A machine together with everything that happens to it, to be played by any driver. */
 import type { AnyStateMachine } from 'xstate'
 
-import type { EventObject } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
 import type { Driver, View } from './driver.ts'
 
 /**

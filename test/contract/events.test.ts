@@ -1,4 +1,4 @@
-import type { EventObject } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
 import { decodeValue } from '../../src/codec/msgpack.ts'
 import { ManualClock } from '../../src/memory/clock.ts'
 import { MemoryEventSink } from '../../src/memory/events.ts'

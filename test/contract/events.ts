@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EventSink } from '../../actors/ports.ts'
-import type { EventObject } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
 
 export interface EventSinkFixture {
   readonly sink: EventSink

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { InboxMessage, ParkedMessage, Parking } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { encodeEnvelope } from '../../src/codec/envelope.ts'
 import type { KeptLetter } from './inbox.ts'
 import { addressIn, awkwardIds, sampleEnvelope } from './samples.ts'

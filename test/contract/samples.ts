@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { SendEnvelope } from '../../actors/envelope.ts'
 import type { RecordSummary, ScannedRecord, Store } from '../../actors/ports.ts'
-import type { Address, InstanceRecord } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
 import { partitionOf } from '../../src/workflow/address.ts'
 
 /** Ids that would break a subject, a header or a file name, and pairs that must not be taken for each other. */

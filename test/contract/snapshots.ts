@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ScannedRecord, Snapshots, Store } from '../../actors/ports.ts'
-import { RECORD_FORMAT, type Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import { RECORD_FORMAT } from '../../actors/record.ts'
 import { encodeValue } from '../../src/codec/msgpack.ts'
 import { HeardRecords } from './heard.ts'
 import { awkwardIds, createAll, idsOf, numbered, sampleRecord, sampleSummary } from './samples.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ScannedRecord, Store } from '../../actors/ports.ts'
-import { RECORD_FORMAT, type Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import { RECORD_FORMAT } from '../../actors/record.ts'
 import { encodeRecord } from '../../src/codec/record.ts'
 import { encodeValue } from '../../src/codec/msgpack.ts'
 import { partitionOf } from '../../src/workflow/address.ts'

@@ -1,10 +1,7 @@
 import type { RecordSummary } from '../../actors/ports.ts'
-import {
-  isFinal as isFinalStatus,
-  type Address,
-  type EventObject,
-  type InstanceRecord,
-} from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { EventObject } from '../../actors/event.ts'
+import { isFinal as isFinalStatus, type InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import type { LedgerContext } from './ledger.ts'

@@ -4,7 +4,7 @@
  */
 import type { Envelope } from '../../actors/envelope.ts'
 import type { BlobKey, InboxMessage, Lease, ParkedPlace } from '../../actors/ports.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
 import { brokenBy, isApplied, isFinal, linked, type Chain } from './chain.ts'

@@ -1,5 +1,5 @@
 import { isRuntimeError } from '../../actors/errors.ts'
-import type { Address } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
 import { Client } from '../../src/client/client.ts'
 import type { ClientTransport } from '../../src/nats/transport.ts'
 import type { SimProcess } from './process.ts'

@@ -11,7 +11,8 @@ import type {
   Store,
   StoredRecord,
 } from '../../actors/ports.ts'
-import type { Address, InstanceRecord } from '../../actors/record.ts'
+import type { Address } from '../../actors/address.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
 import { encodeRecord } from '../../src/codec/record.ts'
 import { MemoryBlobs } from '../../src/memory/blobs.ts'
 import { MemoryEventSink } from '../../src/memory/events.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { assign, emit, fromPromise, raise, setup, type AnyActorRef } from 'xstate'
 
-import type { EventObject } from '../../actors/record.ts'
+import type { EventObject } from '../../actors/event.ts'
 import { defineWorkflow } from '../../src/workflow/define-workflow.ts'
 import { startNode } from '../support/node.ts'
 

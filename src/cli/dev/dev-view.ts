@@ -1,4 +1,5 @@
-import type { Address, InstanceStatus } from '../../../actors/record.ts'
+import type { Address } from '../../../actors/address.ts'
+import type { InstanceStatus } from '../../../actors/record.ts'
 import { formatState } from '../../../actors/state.ts'
 import { pullRequest } from '../../../actors/workflows/pull-request.ts'
 import { orderFulfilment } from '../../../actors/workflows/order-fulfilment.ts'
