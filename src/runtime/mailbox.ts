@@ -38,6 +38,8 @@ export interface MailboxContext extends ParkerContext {
   readonly prefetch: number
   /** Checks a parked envelope as those from the inbox are checked; undefined when that was the end of it. */
   admit(message: InboxMessage): Received | undefined
+  /** Whether it has been refused, and only is not removed yet. */
+  isRefused(message: InboxMessage): boolean
   /** Hands it to the instance. */
   hand(delivery: Received): void
   /** Has the instance store what it holds. */
@@ -67,6 +69,8 @@ export class Mailbox {
   #stops = 0
   /** Up to which position parked envelopes have been handed over. */
   #readTo = 0
+  /** Whether they are read once more, as removing some may have failed. */
+  #isReadAgain = false
   #isWorking = false
   #isScheduled = false
   #movedAt = 0
@@ -124,7 +128,7 @@ export class Mailbox {
     const back = this.#takeBack()
     if (this.#parker === undefined) this.#park(back)
     // Those are parked.
-    else this.#readTo = 0
+    else this.#readAnew()
     this.#proceed()
   }
 
@@ -198,7 +202,7 @@ export class Mailbox {
   /** From here on it parks what comes. */
   #park(back: readonly Received[]): void {
     this.#parker = new Parker(this.#context)
-    this.#readTo = 0
+    this.#readAnew()
     const all = [...back, ...this.#held]
     this.#held = all.filter(({ envelope }) => !isControl(envelope))
     for (const delivery of all) if (isControl(delivery.envelope)) this.#hand(delivery)
@@ -224,17 +228,23 @@ export class Mailbox {
     this.#held.splice(0, held.length)
   }
 
+  #readAnew(): void {
+    this.#readTo = 0
+    this.#isReadAgain = false
+  }
+
   /**
-   * Hands over the next parked envelopes. When there are none behind the last it reads from the beginning, as removing
-   * some may have failed: they are handed over once more, dropped and removed. If there are none at all, everything is as
-   * it was before any were.
+   * Hands over the next parked envelopes. When there are none behind the last it reads all of them again, once, as
+   * removing some may have failed: they are handed over once more, dropped and removed. Then everything is as it was
+   * before any were parked. What still cannot be removed has been applied, and is for the next owner to remove.
    */
   async #readNext(): Promise<void> {
     const stops = this.#stops
     const messages = await this.#read()
     if (messages === undefined || stops !== this.#stops) return
-    if (messages.length === 0 && this.#readTo > 0) {
+    if (messages.length === 0 && this.#readTo > 0 && !this.#isReadAgain) {
       this.#readTo = 0
+      this.#isReadAgain = true
       return
     }
     if (messages.length === 0) {
@@ -244,6 +254,7 @@ export class Mailbox {
     }
     for (const message of messages) {
       this.#readTo = message.position
+      if (this.#context.isRefused(message)) continue
       const delivery = this.#context.admit(message)
       if (delivery !== undefined) this.#hand(delivery)
     }

@@ -221,6 +221,7 @@ export class Partition implements InboxListener {
       parking,
       prefetch: inbox.prefetch,
       admit: message => this.#admit(message),
+      isRefused: message => this.#refusals.hasCopyOf(message),
       hand: delivery => {
         // Only what is admitted is handed over.
         const { prepared } = this.#context.workflows.get(address.workflow)!

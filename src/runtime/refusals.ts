@@ -20,7 +20,8 @@ export interface RefusalsContext {
 /** What no instance of a partition can take: answers whoever waits, and keeps it among the dead letters. */
 export class Refusals {
   readonly #context: RefusalsContext
-  readonly #underway = new Set<InboxMessage>()
+  /** By their place in the inbox. */
+  readonly #underway = new Map<number, InboxMessage>()
 
   constructor(context: RefusalsContext) {
     this.#context = context
@@ -28,7 +29,12 @@ export class Refusals {
 
   /** Whether it is being dealt with: the inbox may tell of it again. */
   has(message: InboxMessage): boolean {
-    return this.#underway.has(message)
+    return this.#underway.get(message.content.seq) === message
+  }
+
+  /** Whether it, or another copy of it, is being dealt with. */
+  hasCopyOf(message: InboxMessage): boolean {
+    return this.#underway.has(message.content.seq)
   }
 
   /**
@@ -50,13 +56,13 @@ export class Refusals {
     const { seq } = message.content
     const { clock, isClosed, log, track } = this.#context
     log.warn({ code, reason, seq }, 'an envelope was not applied: kept among the dead letters')
-    this.#underway.add(message)
+    this.#underway.set(seq, message)
     const keep = async () => {
       await this.#tellParent(message, code, reason)
       const failed = (error: unknown) => log.error({ err: error, seq }, 'a dead letter could not be kept')
       // What cannot be kept now is not acknowledged: it comes again, and this is tried again.
       await persistently(() => message.deadLetter(code, reason), clock, isClosed, failed)
-      this.#underway.delete(message)
+      this.#underway.delete(seq)
     }
     track(keep())
   }

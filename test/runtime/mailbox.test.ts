@@ -26,6 +26,10 @@ class Bench {
   /** Acknowledged in the inbox. */
   readonly acked: number[] = []
   readonly buried: number[] = []
+  /** Parked envelopes that were checked, those that shall be refused, and those that have been. */
+  readonly admitted: number[] = []
+  readonly refuses = new Set<number>()
+  readonly refused = new Set<number>()
   flushes = 0
   emptied = 0
   yields = true
@@ -39,7 +43,13 @@ class Bench {
       log: pino({ level: 'silent' }),
       parking: parking?.(this.parking) ?? this.parking,
       prefetch,
-      admit: message => received(message),
+      admit: message => {
+        this.admitted.push(message.content.seq)
+        if (!this.refuses.has(message.content.seq)) return received(message)
+        this.refused.add(message.content.seq)
+        return undefined
+      },
+      isRefused: message => this.refused.has(message.content.seq),
       hand: delivery => {
         this.handed.push(delivery)
         this.seqs.push(delivery.seq)
@@ -272,6 +282,33 @@ describe('a mailbox', () => {
 
     expect(bench.parked()).toEqual([])
     expect(bench.seqs).toEqual([1, 2, 3, 1, 2, 4])
+  })
+
+  it('lets no parked envelope that cannot be removed, or is refused, hold up newer ones', async () => {
+    const bench = new Bench(parking => ({
+      instances: number => parking.instances(number),
+      last: target => parking.last(target),
+      park: (target, messages, expected) => parking.park(target, messages, expected),
+      read: async (target, after, limit) => {
+        const found = await parking.read(target, after, limit)
+        return found.map(message => ({ ...message, ack: () => {} }))
+      },
+    }))
+    bench.refuses.add(2)
+    bench.stop()
+    for (const seq of range(1, 4)) bench.take(seq)
+    await quiet()
+    bench.mailbox.goesOn()
+    await quiet()
+    bench.take(4)
+    for (let round = 0; round < 5; round++) {
+      bench.settle(4)
+      await quiet()
+    }
+
+    expect(bench.seqs).toEqual([1, 3, 1, 3, 4])
+    expect(bench.admitted).toEqual([1, 2, 3, 1, 3])
+    expect(bench.mailbox.isEmpty).toBe(true)
   })
 
   it('reads what was found parked only once its instance says that it goes on', async () => {
