@@ -1,30 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 import { connect } from '../../src/index.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 import { tally } from '../support/workflows.ts'
 import { randomFrom } from '../support/random.ts'
-
-const script = join(import.meta.dirname, 'node-process.ts')
-
-async function startProcess(namespace: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, sharedServerUrl(), namespace], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  await once(child.stdout!, 'data')
-  return child
-}
-
-async function crash(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exited
-}
+import { crash, startTallyNode } from './tally-node.ts'
 
 describe('a node killed again and again', () => {
   it('loses and doubles no event, timer or activity', { timeout: 120_000 }, async () => {
@@ -32,7 +12,7 @@ describe('a node killed again and again', () => {
     process.stderr.write(`test/runtime/crash.test.ts SEED=${seed}\n`)
     const random = randomFrom(seed)
     const namespace = freshNamespace()
-    let child = await startProcess(namespace)
+    let child = await startTallyNode(namespace)
     await using client = await connect({ servers: sharedServerUrl(), namespace })
     const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
     const handles = await Promise.all(ids.map(id => client.start(tally, { id, input: undefined })))
@@ -51,7 +31,7 @@ describe('a node killed again and again', () => {
     for (let round = 0; round < 6; round++) {
       await new Promise(resolve => setTimeout(resolve, 20 + random() * 400))
       await crash(child)
-      child = await startProcess(namespace)
+      child = await startTallyNode(namespace)
     }
     isOver = true
     await sending
@@ -66,7 +46,7 @@ describe('a node killed again and again', () => {
       }),
     )
     await crash(child)
-    await startProcess(namespace)
+    await startTallyNode(namespace)
     const results = await Promise.all(handles.map(handle => handle.result({ timeout: '30s' })))
     const snapshots = await Promise.all(handles.map(handle => handle.get()))
 

@@ -1,8 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 import { connect } from '../../src/index.ts'
 import { subjectsOf } from '../../src/nats/subjects.ts'
@@ -10,29 +6,14 @@ import { testConnection } from '../contract/fixtures.ts'
 import { until } from '../contract/until.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 import { tally } from '../support/workflows.ts'
+import { crash, startTallyNode } from './tally-node.ts'
 
-const script = join(import.meta.dirname, 'node-process.ts')
 const count = 1_500
-
-async function startProcess(namespace: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, sharedServerUrl(), namespace], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  await once(child.stdout!, 'data')
-  return child
-}
-
-async function crash(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exited
-}
 
 describe('a node killed while it parks what a paused instance is sent, and while it hands it over', () => {
   it('loses and doubles nothing, and keeps the order', { timeout: 120_000 }, async () => {
     const namespace = freshNamespace()
-    let child = await startProcess(namespace)
+    let child = await startTallyNode(namespace)
     const connection = await testConnection()
     await using client = await connect({ servers: sharedServerUrl(), namespace })
     const parked = async () =>
@@ -46,7 +27,7 @@ describe('a node killed while it parks what a paused instance is sent, and while
       await until(async () => (await parked()) >= least)
       await crash(child)
       seenParking.push(await parked())
-      child = await startProcess(namespace)
+      child = await startTallyNode(namespace)
     }
     await sending
     await until(async () => (await parked()) >= count)
@@ -57,7 +38,7 @@ describe('a node killed while it parks what a paused instance is sent, and while
       await until(async () => (await parked()) <= most)
       await crash(child)
       seenDraining.push(await parked())
-      child = await startProcess(namespace)
+      child = await startTallyNode(namespace)
     }
     const { context } = await handle.waitFor(s => s.context.seen.length >= count, { timeout: '60s' })
     await until(async () => (await parked()) === 0)
