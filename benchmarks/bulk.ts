@@ -84,7 +84,7 @@ class MortalNode implements AsyncDisposable {
 
   /** Resolved once it serves. */
   async start(): Promise<void> {
-    const node = new NodeProcess<never, BulkNodeNews>('bulk-node.ts', this.#options, this.#interrupted)
+    const node = new NodeProcess<never, BulkNodeNews>('bulk-node', this.#options, this.#interrupted)
     this.#process = node
     node.on('taken', ({ cpuMs, rssBytes }) => {
       this.#cpuMs = cpuMs

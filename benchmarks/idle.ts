@@ -57,7 +57,7 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
     node: { ...connection, leaseTtl: leaseTtlMs, name: 'node', partitions, passivateAfter: passivateAfterMs },
     timers,
   }
-  await using first: IdleNode = new NodeProcess('idle-node.ts', options, interrupted)
+  await using first: IdleNode = new NodeProcess('idle-node', options, interrupted)
   const { measures: program } = await first.next('up')
   await first.next('recovered')
   const fresh = await measure(first, true)
@@ -77,7 +77,7 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
 
   progress.say('the node is killed and started again')
   await first.kill()
-  await using again: IdleNode = new NodeProcess('idle-node.ts', options, interrupted)
+  await using again: IdleNode = new NodeProcess('idle-node', options, interrupted)
   const { at: upAt } = await again.next('up')
   const { at: servingAt } = await again.next('serving')
   const { at: recoveredAt } = await again.next('recovered')

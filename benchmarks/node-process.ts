@@ -15,15 +15,15 @@ export class NodeProcess<Order extends Typed, News extends Typed> implements Asy
   readonly #unread: News[] = []
 
   /**
-   * @param file the program of the node, in this folder
+   * @param program of the node, compiled, in this folder
    * @param options what it is told, as JSON
    */
-  constructor(file: string, options: object, interrupted: AbortSignal) {
-    const script = join(import.meta.dirname, file)
+  constructor(program: string, options: object, interrupted: AbortSignal) {
+    const script = join(import.meta.dirname, `${program}.js`)
     // In a group of its own: Ctrl-C is for the script, which ends it.
     this.#child = fork(script, [JSON.stringify(options)], {
       detached: true,
-      execArgv: ['--expose-gc', '--import', 'tsx'],
+      execArgv: ['--expose-gc'],
     })
     interrupted.addEventListener('abort', () => this.#child.kill('SIGKILL'))
     const ended = new AbortController()

@@ -48,7 +48,7 @@ class GuestNode extends NodeProcess<Order, News> {
   readonly name: string
 
   constructor(options: Omit<NodeOptions, 'workflows'> & { readonly name: string }, interrupted: AbortSignal) {
-    super('rebalance-node.ts', options, interrupted)
+    super('rebalance-node', options, interrupted)
     this.name = options.name
   }
 

@@ -43,7 +43,7 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
   const connection = { servers, namespace: 'recovery' }
   const node = { ...connection, leaseTtl: leaseTtlMs, name: 'node', partitions }
   const options: RecoveryNodeOptions = { activities: count, node }
-  await using first: RecoveryNode = new NodeProcess('recovery-node.ts', options, interrupted)
+  await using first: RecoveryNode = new NodeProcess('recovery-node', options, interrupted)
   await first.next('serving')
   await using client = await connect(connection)
   const crowd = new Crowd<Worker>({ client, count, interrupted, prefix: 'w-', progress, workflow: 'worker' })
@@ -53,7 +53,7 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
 
   progress.say('the node is killed and started again')
   await first.kill()
-  await using again: RecoveryNode = new NodeProcess('recovery-node.ts', options, interrupted)
+  await using again: RecoveryNode = new NodeProcess('recovery-node', options, interrupted)
   const { at: upAt, measures: up } = await again.next('up')
   const { at: servingAt } = await again.next('serving')
   await crowd.reach('activities run again', () => begunOn(again))
