@@ -1,6 +1,7 @@
 export type { ActivityContext, ActivityLog } from '../actors/activity.ts'
 export type { BulkItems, BulkOutcome, BulkRecord, BulkResult, BulkResults } from '../actors/bulk.ts'
-export type { Refusal, Rejection, SourcePosition } from '../actors/envelope.ts'
+export type { LetterOrigin } from '../actors/dead-letter.ts'
+export type { Envelope, Refusal, Rejection, SourcePosition } from '../actors/envelope.ts'
 export { isRuntimeError, RuntimeError } from '../actors/errors.ts'
 export type { ErrorCode, RuntimeErrorOptions } from '../actors/errors.ts'
 export type { Address } from '../actors/address.ts'
@@ -9,6 +10,8 @@ export { Client } from './client/client.ts'
 export type { InstanceSummary, ListFilter, StartOptions, WithInput } from './client/client.ts'
 export { connect } from './client/connect.ts'
 export type { ConnectOptions } from './client/connect.ts'
+export { DeadLetters } from './client/dead-letters.ts'
+export type { DeadLetter, DeadLetterFilter, ReplayOptions } from './client/dead-letters.ts'
 export { InstanceHandle } from './client/instance-handle.ts'
 export type {
   ControlOptions,

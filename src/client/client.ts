@@ -11,6 +11,7 @@ import type { InputOf, Workflow } from '../workflow/define-workflow.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
 import { validate } from '../workflow/schema.ts'
 import { readBulkResults } from './bulk-results.ts'
+import { DeadLetters, type DeadLettersContext } from './dead-letters.ts'
 import { InstanceHandle, type HandleContext } from './instance-handle.ts'
 import type { InstanceSnapshot } from './instance-snapshot.ts'
 import { publishForOutcome } from './outcome.ts'
@@ -18,6 +19,7 @@ import { watchRecords } from './watch-records.ts'
 
 export interface ClientContext extends HandleContext {
   readonly blobs: Blobs
+  readonly deadLetters: DeadLettersContext['list']
   readonly directory: Pick<Directory, 'isRegistered' | 'isServed' | 'listWorkflows'>
   close(): Promise<void>
 }
@@ -68,11 +70,14 @@ const watchCapacity = 4096
 
 /** Starts, sends to, reads and watches instances. Needs no node in this process, and for reading none at all. */
 export class Client implements AsyncDisposable {
+  /** What could not be delivered or applied. */
+  readonly deadLetters: DeadLetters
   readonly #context: ClientContext
   readonly #registered = new Set<string>()
 
   constructor(context: ClientContext) {
     this.#context = context
+    this.deadLetters = new DeadLetters({ ...context, list: context.deadLetters })
   }
 
   /**

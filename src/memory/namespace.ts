@@ -47,7 +47,12 @@ export interface MemoryLease {
 
 export interface MemoryDeadLetter extends StoredEnvelope {
   readonly code: string
+  readonly partition: number
+  /** Its place among the dead letters. */
+  readonly position: number
   readonly reason: string
+  /** Milliseconds since the epoch. */
+  readonly time: number
 }
 
 export interface MemoryParked extends StoredEnvelope {
@@ -91,6 +96,7 @@ export class MemoryNamespace {
   readonly #replies = new Map<string, (bytes: Uint8Array) => void>()
   /** When the ids of the deduplication window came, oldest first. */
   readonly #seen = new Map<string, number>()
+  #deadLetterSeq = 0
   #inboxSeq = 0
   #revision = 0
 
@@ -155,6 +161,13 @@ export class MemoryNamespace {
     this.#inboxSeq += 1
     this.inbox(partition).add({ data, replyTo, seq: this.#inboxSeq })
     return this.#inboxSeq
+  }
+
+  /** Keeps an envelope among the dead letters. */
+  bury({ data, replyTo, seq }: StoredEnvelope, partition: number, code: string, reason: string): void {
+    this.#deadLetterSeq += 1
+    const [position, time] = [this.#deadLetterSeq, this.clock.now()]
+    this.deadLetters.push({ code, data, partition, position, reason, replyTo, seq, time })
   }
 
   /** True the first time an id comes within the deduplication window. */

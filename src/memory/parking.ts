@@ -91,7 +91,7 @@ export class MemoryParking implements Parking {
         if (replyTo !== undefined) namespace.reply(replyTo, bytes)
       },
       deadLetter: (code, reason) => {
-        namespace.deadLetters.push({ ...parked, code, reason })
+        namespace.bury(parked, partitionOf(address, namespace.partitions), code, reason)
         ack()
         return Promise.resolve()
       },

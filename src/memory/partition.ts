@@ -151,7 +151,7 @@ class MemoryConsumer implements InboxConsumer {
         if (replyTo !== undefined) namespace.reply(replyTo, bytes)
       },
       deadLetter: (code, reason) => {
-        namespace.deadLetters.push({ ...stored, code, reason })
+        namespace.bury(stored, this.#partition.number, code, reason)
         ack()
         return Promise.resolve()
       },

@@ -1,5 +1,6 @@
 /**
- * Reads the newest message of every subject of a stream, once, with a consumer of its own that is deleted after.
+ * Reads the newest message of every subject of a stream, or every message, once, with a consumer of its own that is
+ * deleted after.
  *
  * Everything stored when the scan began is seen. The end needs care: while others write, the consumer never says
  * that nothing is pending, and a message it was about to deliver can be displaced by newer ones of its subject,
@@ -34,6 +35,11 @@ const silenceMs = 5_000
 export interface ScanOptions {
   /** Messages asked for at once: what a slow reader makes us hold. Default 1000. */
   readonly batchSize?: number | undefined
+  /**
+   * Reads every message kept at or after that moment, milliseconds since the epoch, and none that comes later. Default:
+   * the newest message of every subject.
+   */
+  readonly every?: { readonly since: number } | undefined
   /** Subjects to read. More than one needs a server from 2.10. */
   readonly filters: readonly string[]
   /** Leave the payloads out: a header tells their size. */
@@ -86,7 +92,12 @@ async function createConsumer(
       ? { name: `scan-${nuid.next()}`, filter_subject: first! }
       : { filter_subjects: [...options.filters] }),
     ack_policy: AckPolicy.None,
-    deliver_policy: DeliverPolicy.LastPerSubject,
+    ...(options.every === undefined
+      ? { deliver_policy: DeliverPolicy.LastPerSubject }
+      : {
+          deliver_policy: DeliverPolicy.StartTime,
+          opt_start_time: new Date(options.every.since).toISOString(),
+        }),
     headers_only: options.headersOnly,
     inactive_threshold: inactiveThresholdMs * 1e6,
     mem_storage: true,
@@ -98,7 +109,7 @@ async function* readAll(
   connection: NatsConnection,
   stream: string,
   consumer: { readonly name: string; readonly num_pending: number },
-  { batchSize = defaultBatchSize, signal, through }: ScanOptions,
+  { batchSize = defaultBatchSize, every, signal, through }: ScanOptions,
 ): AsyncGenerator<ScannedMessage, void, undefined> {
   let count = 0
   let pending = consumer.num_pending
@@ -117,6 +128,7 @@ async function* readAll(
       signal?.throwIfAborted()
       pending = place.pending
       if (lastSeq !== undefined && place.seq >= lastSeq) return
+      if (every !== undefined && count === consumer.num_pending) return
     }
     // A batch also ends early where the server comes upon a message that was displaced: that says nothing about the rest.
     if (batch.length < wanted) {

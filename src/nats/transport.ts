@@ -10,10 +10,12 @@ import type {
   Store,
 } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
+import type { DeadLetterList } from '../../actors/dead-letter.ts'
 import { partitionOf } from '../workflow/address.ts'
 import { NatsBlobs } from './blobs.ts'
 import { isRegistered, listWorkflows, registerWorkflow, type RegisteredWorkflow } from './config.ts'
 import { connectNats, type ConnectNatsOptions, type NatsConnection } from './connection.ts'
+import { NatsDeadLetterList } from './dead-letter-list.ts'
 import { NatsEventSink } from './events.ts'
 import { GroupPublisher, type Publisher } from './group-publisher.ts'
 import { NatsHeartbeats } from './heartbeats.ts'
@@ -51,6 +53,7 @@ export interface Directory {
 /** What a client needs of NATS, over one connection. */
 export interface ClientTransport {
   readonly blobs: Blobs
+  readonly deadLetters: DeadLetterList
   readonly directory: Directory
   readonly inbox: Inbox
   readonly partitions: number
@@ -156,6 +159,7 @@ function clientTransport(
   const { subjects } = namespace
   return {
     blobs: new NatsBlobs(connection, namespace),
+    deadLetters: new NatsDeadLetterList(connection, namespace),
     directory: {
       registerWorkflow: ({ name, version }) => registerWorkflow(connection, subjects, name, { version }),
       listWorkflows: () => listWorkflows(connection, subjects),

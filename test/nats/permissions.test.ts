@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { DeadLetters } from '../../src/index.ts'
 import { NatsBlobs } from '../../src/nats/blobs.ts'
 import type { NatsConnection } from '../../src/nats/connection.ts'
 import { isRegistered, registerWorkflow } from '../../src/nats/config.ts'
+import { NatsDeadLetterList } from '../../src/nats/dead-letter-list.ts'
 import { NatsEventSink } from '../../src/nats/events.ts'
 import { NatsHeartbeats } from '../../src/nats/heartbeats.ts'
 import { NatsInbox } from '../../src/nats/inbox.ts'
@@ -12,6 +14,7 @@ import { openNamespace, provision } from '../../src/nats/provision.ts'
 import { Replies } from '../../src/nats/replies.ts'
 import { NatsSnapshots } from '../../src/nats/snapshots.ts'
 import { NatsStore } from '../../src/nats/store.ts'
+import { collect } from '../support/node.ts'
 import { testConnection } from '../contract/fixtures.ts'
 import { HeardMessages, HeardRecords } from '../contract/heard.ts'
 import { until } from '../contract/until.ts'
@@ -40,6 +43,14 @@ const listPermissions = [
   '$JS.API.STREAM.INFO.KV_hf_prod_instances',
   '$JS.API.CONSUMER.*.KV_hf_prod_instances.>',
   '$JS.API.CONSUMER.MSG.NEXT.KV_hf_prod_instances.>',
+]
+
+/** What looking after the dead letters needs besides. To send them again is a client's permission already. */
+const deadLetterPermissions = [
+  '$JS.API.CONSUMER.*.hf_prod_dead.>',
+  '$JS.API.CONSUMER.MSG.NEXT.hf_prod_dead.>',
+  '$JS.API.STREAM.MSG.GET.hf_prod_dead',
+  '$JS.API.STREAM.MSG.DELETE.hf_prod_dead',
 ]
 
 /** All that a node of namespace `prod` needs once the namespace exists. */
@@ -148,6 +159,41 @@ describe('permissions', () => {
     await expect(new NatsBlobs(limited, namespace).put(key, Uint8Array.of(8))).rejects.toMatchObject({
       code: 'PERMISSION_DENIED',
     })
+  })
+
+  it('of a client who also looks after dead letters suffice for that, and are named where they are missing', async () => {
+    const { admin, limited } = await limitedTo({
+      ...clientPermissions,
+      publish: {
+        allow: [...(clientPermissions.publish as { allow: string[] }).allow, ...deadLetterPermissions],
+      },
+    })
+    const namespace = await openNamespace(limited, 'prod')
+    const [owner, plain] = [new HeardMessages(), await limitedTo(clientPermissions)]
+    const inbox = new NatsInbox(admin, namespace)
+    await inbox.open(3, 1, owner)
+    for (const n of [1, 2, 3]) {
+      await inbox.publish(sampleEnvelope(addressIn(3, namespace.partitions), n))
+      await owner.count(n)
+      await owner.messages[n - 1]!.deadLetter('EVENT_INVALID', 'because')
+    }
+    const list = new NatsDeadLetterList(limited, namespace)
+    const letters = new DeadLetters({ inbox: new NatsInbox(limited, namespace), list, nextId: () => 'id' })
+    const without = new NatsDeadLetterList(plain.limited, namespace)
+    const denied = (subject: unknown) => ({ code: 'PERMISSION_DENIED', fields: { subject } })
+
+    await letters.replay(1)
+    await letters.discard(2)
+    expect(await collect(letters.list({ code: 'EVENT_INVALID' }))).toHaveLength(1)
+    expect(await letters.replayAll()).toEqual({ replayed: 1, left: 0 })
+
+    expect(await collect(letters.list())).toEqual([])
+    await owner.count(5)
+    await expect(collect(without.list({}))).rejects.toMatchObject(
+      denied(expect.stringContaining('$JS.API.CONSUMER.CREATE.hf_prod_dead.')),
+    )
+    await expect(without.get(1)).rejects.toMatchObject(denied('$JS.API.STREAM.MSG.GET.hf_prod_dead'))
+    await expect(without.remove(1)).rejects.toMatchObject(denied('$JS.API.STREAM.MSG.DELETE.hf_prod_dead'))
   })
 
   it('of a node suffice for all it does once its namespace exists', async () => {

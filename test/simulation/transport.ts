@@ -42,6 +42,7 @@ export function simClientTransport(context: SimTransportContext): ClientTranspor
   const { link, server } = context
   const { namespace } = server
   return {
+    deadLetters: { get: unreplayed, list: unreplayed, remove: unreplayed },
     directory: {
       isRegistered: async () => true,
       isServed: async () => true,
@@ -68,6 +69,11 @@ export function simTransport(context: SimTransportContext, node: string, incarna
     parking: simParking(context),
     store: new SimStore(context),
   }
+}
+
+/** The checker has the dead letters. */
+function unreplayed(): never {
+  throw new Error('nobody looks after the dead letters in the simulation')
 }
 
 class SimStore implements Store {
