@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { isRuntimeError } from '../../actors/errors.ts'
 import { countLeading, parseArguments, usage } from './arguments.ts'
 import type { Call, Command, OptionSpecs } from './command.ts'
+import { dead } from './commands/dead.ts'
 import { dev } from './commands/dev.ts'
 import { list } from './commands/list.ts'
 import { pause } from './commands/pause.ts'
@@ -22,7 +23,19 @@ import { writeLines } from './terminal.ts'
 /** What a command line is run with: everything of a {@link Call} that does not depend on the command. */
 export type Surroundings = Pick<Call, 'config' | 'folder' | 'readInput' | 'signal' | 'terminal'>
 
-const commands: readonly Command[] = [dev, start, send, update, pause, resume, show, watch, list, result]
+const commands: readonly Command[] = [
+  dev,
+  start,
+  send,
+  update,
+  pause,
+  resume,
+  show,
+  watch,
+  list,
+  result,
+  dead,
+]
 
 /** Runs a command line, without the program's name, and answers the exit code. Never throws. */
 export async function runProgram(args: readonly string[], surroundings: Surroundings): Promise<number> {

@@ -58,6 +58,7 @@ function reportUnexpected(error: unknown, output: Output, { json }: ReportOption
 function hintFor({ code, fields }: RuntimeError, { command, program }: ReportOptions): string | undefined {
   const hints: Partial<Record<ErrorCode, string | undefined>> = {
     CONNECTION_FAILED: `start one here with: ${program} dev`,
+    DEAD_LETTER_NOT_FOUND: `those there are: ${program} dead`,
     INSTANCE_NOT_FOUND: `those there are: ${program} list`,
     NAMESPACE_NOT_FOUND: `choose another with --namespace, or create it with: ${program} dev --namespace <name>`,
     USAGE: `more: ${program} ${command === undefined ? '' : `${command} `}--help`,

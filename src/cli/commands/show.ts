@@ -47,7 +47,7 @@ export const show = defineCommand({
   },
 })
 
-interface View extends TableOptions {
+export interface View extends TableOptions {
   readonly now: number
   readonly width: number
 }
@@ -84,16 +84,16 @@ function facts(
   )
 }
 
-function section(title: string, lines: readonly string[], style: Style): string[] {
+export function section(title: string, lines: readonly string[], style: Style): string[] {
   return lines.length === 0 ? [] : ['', style.bold(title), ...indented(lines)]
 }
 
-function indented(lines: readonly string[]): string[] {
+export function indented(lines: readonly string[]): string[] {
   return lines.map(line => indent + line)
 }
 
 /** As Node shows values: strings come out quoted, so nothing in them reaches the terminal raw. */
-function inspected(value: unknown, { style, width }: View): string[] {
+export function inspected(value: unknown, { style, width }: View): string[] {
   return inspect(value, {
     breakLength: width,
     colors: style.enabled,
