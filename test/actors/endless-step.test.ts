@@ -39,6 +39,25 @@ const fromTheStart = base.createMachine({
   on: { GO: { guard: 'isGoingOn', actions: ['count', 'goAgain'] } },
 })
 
+const circle = {
+  here: { always: { target: 'there', guard: 'isGoingOn', actions: 'count' } },
+  there: { always: { target: 'here', guard: 'isGoingOn', actions: 'count' } },
+} as const
+
+const circling = base.createMachine({
+  id: 'circling',
+  context: { count: 0 },
+  initial: 'idle',
+  states: { idle: { on: { GO: 'here' } }, ...circle },
+})
+
+const circlingFromTheStart = base.createMachine({
+  id: 'circling',
+  context: { count: 0 },
+  initial: 'here',
+  states: circle,
+})
+
 const pingPong = base.createMachine({
   context: { count: 0 },
   invoke: { id: 'child', src: 'answering' },
@@ -165,7 +184,18 @@ function play(machine: AnyStateMachine, times = 1): Draft {
   return draft
 }
 
-describe('a step that does not end', () => {
+describe('S16: a step that does not end', () => {
+  it.each([
+    ['goes from state to state', circling],
+    ['does so from the start', circlingFromTheStart],
+  ])('fails the instance whose machine %s without any event', (_, machine) => {
+    const { snapshot, status } = decodeRecord(encodeRecord(play(machine).record(0)))
+
+    expect(status).toBe('failed')
+    // As it ends a live actor, with the error of XState.
+    expect((snapshot.error as Error).message).toContain('Infinite loop detected')
+  })
+
   it.each([
     ['sends to itself', toItself, 'busy/b-1', 'GO'],
     ['sends to itself from the start', fromTheStart, 'busy/b-1', 'GO'],

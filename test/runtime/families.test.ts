@@ -115,7 +115,7 @@ describe('a child workflow', () => {
     )
   })
 
-  it('may not nest without end', async () => {
+  it('S16: may not nest without end', async () => {
     const endless: Workflow = defineWorkflow(
       setup({ actors: { self: childWorkflow({ name: 'endless' } as Workflow) } }).createMachine({
         id: 'endless',
@@ -133,6 +133,10 @@ describe('a child workflow', () => {
       .result({ timeout: '1s' })
       .catch((cause: unknown) => String((cause as Error).message))
     expect(error).toContain('32 parents')
+    const errors = await Promise.all(
+      all.map(async ({ address }) => (await client.instance(endless, address.id).get())!.error),
+    )
+    expect(errors).toContainEqual(expect.objectContaining({ code: 'DEPTH_EXCEEDED' }))
   })
 })
 
