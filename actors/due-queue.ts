@@ -35,11 +35,11 @@ export class DueQueue<K> {
     this.#current.set(key, entry)
     this.#heap.push(entry)
     this.#rise(this.#heap.length - 1)
-    if (this.#heap.length > 2 * this.#current.size + 16) this.#rebuild()
+    this.#limitStale()
   }
 
   delete(key: K): void {
-    this.#current.delete(key)
+    if (this.#current.delete(key)) this.#limitStale()
   }
 
   /** Removes and answers the keys due at `now`, in the order they were due. */
@@ -74,7 +74,8 @@ export class DueQueue<K> {
   }
 
   /** A sorted array is a heap. */
-  #rebuild(): void {
+  #limitStale(): void {
+    if (this.#heap.length <= 2 * this.#current.size + 16) return
     this.#heap = [...this.#current.values()].toSorted((a, b) => a.dueAt - b.dueAt)
   }
 

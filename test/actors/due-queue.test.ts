@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -41,6 +44,13 @@ function expectedOf(model: Map<number, number>, each: Step): Answer {
   return { size: model.size, nextDueAt, taken: taken.toSorted((a, b) => a - b) }
 }
 
+/** Sets and clears so many keys that nobody else knows. */
+function fill(queue: DueQueue<object>, count: number): void {
+  const keys = Array.from({ length: count }, (_, index) => ({ index }))
+  for (const each of keys) queue.set(each, each.index)
+  for (const each of keys) queue.delete(each)
+}
+
 describe('a due queue', () => {
   it('answers what is due in the order in which it was due', () => {
     const queue = new DueQueue<string>()
@@ -77,5 +87,19 @@ describe('a due queue', () => {
 
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * 2 ** 20)
     expect(queue.takeDue(1_000_000)).toEqual(['one'])
+  })
+
+  it('keeps nothing of what has been cleared', () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const queue = new DueQueue<object>()
+    collect()
+    const before = process.memoryUsage().heapUsed
+
+    fill(queue, 300_000)
+    collect()
+
+    expect(queue.size).toBe(0)
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(4 * 2 ** 20)
   })
 })
