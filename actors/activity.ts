@@ -1,5 +1,6 @@
 import type { ActorPath, Address } from './address.ts'
 import type { EventObject } from './event.ts'
+import type { Queueing } from './activity-slots.ts'
 import type { ActivityRecord } from './record.ts'
 import type { RetryPolicy } from './retry.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
@@ -39,6 +40,8 @@ export interface ActivitySpec {
   readonly retry: RetryPolicy
   /** How long one attempt may take; undefined: as long as it likes. */
   readonly attemptTimeoutMs: number | undefined
+  /** How attempts wait where slots are scarce. */
+  readonly queueing: Queueing
   run(context: ActivityContext): Promise<unknown>
 }
 

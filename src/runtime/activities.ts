@@ -7,6 +7,7 @@ import {
   type ActivityReport,
   type ActivitySpec,
 } from '../../actors/activity.ts'
+import { ActivitySlots } from '../../actors/activity-slots.ts'
 import { bulkSpecOf, outcomeOfNone } from '../../actors/bulk.ts'
 import { childSpecOf, mostDepth } from '../../actors/child-workflow.ts'
 import { RuntimeError } from '../../actors/errors.ts'
@@ -16,6 +17,7 @@ import type { EventObject } from '../../actors/event.ts'
 import type { ActivityRecord } from '../../actors/record.ts'
 import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
 import { runLeaf, type RunningLeaf } from '../../actors/xstate/leaf.ts'
+import { queueAttempt } from './queued-attempt.ts'
 
 interface Running {
   readonly incarnation: number
@@ -31,6 +33,12 @@ export interface ActivityStart {
   report(report: ActivityReport): void
 }
 
+export interface ActivityCounts {
+  readonly running: number
+  /** For a slot: see the options `concurrency` and `rate` of `activity()`. */
+  readonly waiting: number
+}
+
 /**
  * The activities running on this node: leaf logic at work outside its machine.
  *
@@ -39,16 +47,20 @@ export interface ActivityStart {
  */
 export class Activities {
   readonly #clock: Clock
+  readonly #slots: ActivitySlots
   readonly #byInstance = new Map<string, Map<ActorPath, Running>>()
   #size = 0
 
-  constructor(clock: Clock) {
+  /** @param concurrency how many attempts of `activity()` run at a time, whatever their type */
+  constructor(clock: Clock, concurrency: number) {
     this.#clock = clock
+    this.#slots = new ActivitySlots(clock, concurrency)
   }
 
-  /** How many are running. */
-  get size(): number {
-    return this.#size
+  /** How many are running, and how many wait for a slot. */
+  get counts(): ActivityCounts {
+    const { waiting } = this.#slots
+    return { running: this.#size - waiting, waiting }
   }
 
   start(start: ActivityStart): void {
@@ -78,7 +90,7 @@ export class Activities {
               moved: context => start.report({ type: 'moved', path, incarnation, context }),
             },
           )
-        : this.#run(spec, start, settled)
+        : this.#attempt(spec, start, settled)
     this.#add(key, path, { incarnation, leaf })
   }
 
@@ -99,6 +111,13 @@ export class Activities {
   /** Stops everything that runs for the instance. */
   stopAll(address: Address): void {
     for (const path of this.#byInstance.get(keyOf(address))?.keys() ?? []) this.stop(address, path)
+  }
+
+  /** Begins an attempt of an `activity()` at once, or when it is its turn. */
+  #attempt(spec: ActivitySpec, start: ActivityStart, settled: (outcome: LeafOutcome) => void): RunningLeaf {
+    if (!this.#slots.mayWait(spec.queueing)) return this.#run(spec, start, settled)
+    const { input } = start.activity
+    return queueAttempt(spec, input, this.#slots, limited => this.#run(limited, start, settled), settled)
   }
 
   /** Runs one attempt of an `activity()`, bounded by its timeout. */

@@ -19,7 +19,7 @@ import { Client } from '../client/client.ts'
 import { createIds } from '../client/ids.ts'
 import { openTransport, type Transport } from '../nats/transport.ts'
 import { formatAddress, parseAddress, partitionOf } from '../workflow/address.ts'
-import { Activities } from './activities.ts'
+import { Activities, type ActivityCounts } from './activities.ts'
 import { systemClock } from '../clock.ts'
 import { Committer } from './committer.ts'
 import { hostWorkflow, type HostedWorkflow } from './hosted-workflow.ts'
@@ -61,8 +61,7 @@ export interface NodeStatus {
   readonly partitions: { readonly serving: number; readonly total: number }
   /** Instances in memory. */
   readonly resident: number
-  /** Activities running. */
-  readonly activities: number
+  readonly activities: ActivityCounts
 }
 
 /**
@@ -127,7 +126,7 @@ export class Node implements AsyncDisposable {
     const { store } = transport
     this.#clock = clock
     this.#nextId = nextId
-    this.#activities = new Activities(clock)
+    this.#activities = new Activities(clock, options.activityConcurrency)
     this.name = options.name
     this.#options = options
     this.#transport = transport
@@ -183,7 +182,7 @@ export class Node implements AsyncDisposable {
       namespace: this.#options.namespace,
       partitions: { serving: this.#serving.size, total: this.#transport.partitions },
       resident,
-      activities: this.#activities.size,
+      activities: this.#activities.counts,
     }
   }
 

@@ -7,6 +7,8 @@ import { parseDuration, type Duration } from '../workflow/duration.ts'
 import type { LogOption } from './log.ts'
 
 export interface NodeOptions extends ConnectionOptions {
+  /** What bounds the attempts of `activity()` on this node, whatever their type. */
+  readonly activities?: NodeActivityOptions
   /** How long `stop()` lets turns finish before it leaves them to the next owner. Default 30 s. */
   readonly drainTimeout?: Duration
   /**
@@ -33,8 +35,15 @@ export interface NodeOptions extends ConnectionOptions {
   readonly workflows: readonly Workflow[]
 }
 
+export interface NodeActivityOptions {
+  /** How many attempts run at a time: a whole number from 1. Default: as many as like. */
+  readonly concurrency?: number
+}
+
 /** Options with every default filled in and every duration in milliseconds. */
 export interface ResolvedNodeOptions {
+  /** Infinity: as many as like. */
+  readonly activityConcurrency: number
   readonly connection: ConnectionOptions
   readonly drainTimeoutMs: number
   readonly leaseTtlMs: number
@@ -63,7 +72,7 @@ const defaults = Object.freeze({
  */
 export function resolveNodeOptions(options: NodeOptions, randomPart: string): ResolvedNodeOptions {
   const { drainTimeout, leaseTtl, log, namespace, passivateAfter, replicas } = { ...defaults, ...options }
-  const { name, partitions, workflows, ...rest } = options
+  const { activities, name, partitions, workflows, ...rest } = options
   const problems: string[] = []
   const duration = (value: Duration, field: string) => {
     try {
@@ -77,6 +86,7 @@ export function resolveNodeOptions(options: NodeOptions, randomPart: string): Re
   const leaseTtlMs = duration(leaseTtl, 'leaseTtl')
   const passivateAfterMs = duration(passivateAfter, 'passivateAfter')
   if (leaseTtlMs < 1000 || leaseTtlMs > 300_000) problems.push('leaseTtl: must be 1 s to 5 min')
+  problems.push(...activityProblems(activities))
   if (partitions !== undefined && !isWhole(partitions, 1, 512)) {
     problems.push(`partitions: must be a whole number from 1 to 512, not ${partitions}`)
   }
@@ -89,6 +99,7 @@ export function resolveNodeOptions(options: NodeOptions, randomPart: string): Re
     throw new RuntimeError('OPTIONS_INVALID', `createNode: ${problems.join('; ')}`, { fields: { problems } })
   }
   return {
+    activityConcurrency: activities?.concurrency ?? Infinity,
     connection: rest,
     drainTimeoutMs,
     leaseTtlMs,
@@ -104,6 +115,19 @@ export function resolveNodeOptions(options: NodeOptions, randomPart: string): Re
     replicas,
     workflows,
   }
+}
+
+function activityProblems(activities: NodeActivityOptions | undefined): string[] {
+  if (activities === undefined) return []
+  if (typeof activities !== 'object' || activities === null) return ['activities: must be an object']
+  const { concurrency, ...others } = activities
+  const problems = Object.keys(others).map(
+    name => `activities.${name}: is not an option; there is concurrency`,
+  )
+  if (concurrency !== undefined && !isWhole(concurrency, 1, Number.MAX_SAFE_INTEGER)) {
+    problems.push(`activities.concurrency: must be a whole number from 1, not ${String(concurrency)}`)
+  }
+  return problems
 }
 
 function workflowProblems(workflows: readonly Workflow[]): string[] {

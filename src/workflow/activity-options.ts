@@ -4,8 +4,9 @@ import type { RetryPolicy } from '../../actors/retry.ts'
 import { isName, nameForm } from './address.ts'
 import { durationProblem, parseDuration } from './duration.ts'
 import type { Duration } from './duration.ts'
+import { queueingNames, queueingProblems, type QueueingOptions } from './queueing-options.ts'
 
-export interface ActivityOptions<TInput, TOutput> {
+export interface ActivityOptions<TInput, TOutput> extends QueueingOptions<TInput> {
   /** What logs, metrics and idempotency keys call it: letters, digits, underscores and hyphens. */
   readonly name: string
   /** When to try again. Absent: one attempt, and its error goes to the machine, as in XState. */
@@ -50,7 +51,7 @@ const defaults = Object.freeze({
   nonRetryable: Object.freeze([]) as readonly string[],
 })
 
-const optionNames = ['name', 'retry', 'run', 'timeout']
+const optionNames = [...queueingNames, 'name', 'retry', 'run', 'timeout'].toSorted()
 const retryNames = ['backoff', 'initialInterval', 'jitter', 'maxAttempts', 'maxInterval', 'nonRetryable']
 const timeoutNames = ['attempt']
 
@@ -86,6 +87,7 @@ export function optionProblems(options: ActivityOptions<never, unknown>): string
   if (typeof options.run !== 'function') problems.push(`run must be a function; got ${show(options.run)}`)
   if (options.retry !== undefined) problems.push(...retryProblems(options.retry))
   if (options.timeout !== undefined) problems.push(...timeoutProblems(options.timeout))
+  problems.push(...queueingProblems(options))
   return problems
 }
 

@@ -7,12 +7,13 @@ import { RuntimeError } from '../../actors/errors.ts'
 import { optionProblems, resolveAttemptTimeout, resolveRetry } from './activity-options.ts'
 import type { ActivityOptions } from './activity-options.ts'
 import { isName } from './address.ts'
+import { resolveQueueing } from './queueing-options.ts'
 
 /**
  * Makes actor logic out of a function that works outside the machine; invoke it like any promise logic.
  *
- * A node runs it with the retries and timeouts asked for. In plain XState (`createActor`) it runs once and
- * without a timeout: `attempt` is 1, the idempotency key is random, the log is silent.
+ * A node runs it with the retries, timeouts and limits asked for. In plain XState (`createActor`) it runs once and
+ * without any: `attempt` is 1, the idempotency key is random, the log is silent.
  *
  * @throws RuntimeError `OPTIONS_INVALID` listing everything wrong with the options, in the message and in
  * `fields.problems`
@@ -31,6 +32,7 @@ export function activity<TInput, TOutput>(
     name,
     retry: resolveRetry(options.retry),
     attemptTimeoutMs: resolveAttemptTimeout(options.timeout),
+    queueing: resolveQueueing(options),
     run: (context: ActivityContext) => run(context as ActivityContext<TInput>),
   })
   const logic = fromPromise<TOutput, TInput>(async ({ input, signal }) =>

@@ -107,7 +107,7 @@ export class Cluster {
     for (const { node } of this.members) {
       const { partitions, resident, activities } = node.status()
       serving += partitions.serving
-      busy += resident + activities
+      busy += resident + activities.running + activities.waiting
     }
     return { serving, busy }
   }

@@ -34,6 +34,7 @@ describe('activity', () => {
         nonRetryable: ['CardDeclined'],
       },
       attemptTimeoutMs: 10_000,
+      queueing: expect.any(Object),
       run: expect.any(Function),
     })
   })
@@ -109,7 +110,7 @@ describe('activity', () => {
 
     expect(error.code).toBe('OPTIONS_INVALID')
     expect(error.fields['problems']).toEqual([
-      'version is not an option; there are name, retry, run, timeout',
+      'version is not an option; there are concurrency, fairness, name, priority, rate, retry, run, timeout',
       expect.stringMatching(/^name must be 1 to 64 .*; got 'bad name'$/),
       "run must be a function; got 'charge'",
       expect.stringMatching(/^retry\.attempts is not an option/),
