@@ -238,7 +238,9 @@ export class Partition implements InboxListener {
 
   /** An instance in memory may soon be sent more. */
   #forgetEmpty(key: string): void {
-    if (this.#hostings.has(key) || this.#mailboxes.get(key)?.isEmpty !== true) return
+    const mailbox = this.#mailboxes.get(key)
+    if (this.#hostings.has(key) || mailbox?.isEmpty !== true) return
+    mailbox.close()
     this.#mailboxes.delete(key)
   }
 
