@@ -63,6 +63,11 @@ export class NodeProcess<Order extends Typed, News extends Typed> implements Asy
     }
   }
 
+  /** Gives an order that nothing answers. */
+  tell(order: Order): void {
+    this.#child.send(order)
+  }
+
   /** Gives an order and waits for the news that answers it. */
   ask<T extends News['type']>(order: Order, answer: T): Promise<Extract<News, { readonly type: T }>> {
     this.#child.send(order)

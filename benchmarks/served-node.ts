@@ -4,6 +4,8 @@ import { pino } from 'pino'
 import { createNode, type NodeOptions, type Workflow } from '../src/index.ts'
 
 export interface Measures {
+  /** Activities running. */
+  readonly activities: number
   /** Processor time since the process began. */
   readonly cpuMs: number
   readonly heapMiB: number
@@ -11,6 +13,8 @@ export interface Measures {
   /** Instances in memory. */
   readonly resident: number
 }
+
+type Alive = Pick<Measures, 'activities' | 'resident'>
 
 /** Measure yourself; after garbage was collected, if it is asked for. */
 export interface MeasureOrder {
@@ -54,19 +58,22 @@ export async function serve<Order extends { readonly type: string } = never>(
   obey: (order: Order) => void = () => {},
 ): Promise<void> {
   process.on('disconnect', () => process.exit())
-  let resident = () => 0
+  let alive = (): Alive => ({ activities: 0, resident: 0 })
   process.on('message', (order: MeasureOrder | Order) => {
-    if (isMeasure(order)) tell<ServedNews>({ type: 'measured', measures: measure(order.gc, resident()) })
+    if (isMeasure(order)) tell<ServedNews>({ type: 'measured', measures: measure(order.gc, alive()) })
     else obey(order)
   })
-  tell<ServedNews>({ type: 'up', at: preciseNow(), measures: measure(true, 0) })
+  tell<ServedNews>({ type: 'up', at: preciseNow(), measures: measure(true, alive()) })
   let recovered = 0
   const log = logTo(partitions => {
     recovered += partitions
     if (recovered === options.partitions) tell<ServedNews>({ type: 'recovered', at: preciseNow() })
   })
   const node = await createNode({ ...options, log, workflows })
-  resident = () => node.status().resident
+  alive = () => {
+    const { activities, resident } = node.status()
+    return { activities: activities.running, resident }
+  }
   tell<ServedNews>({ type: 'serving', at: preciseNow() })
 }
 
@@ -88,10 +95,16 @@ function logTo(onRecovered: (partitions: number) => void) {
   return pino({ level: 'info' }, { write })
 }
 
-function measure(gc: boolean, resident: number): Measures {
+function measure(gc: boolean, { activities, resident }: Alive): Measures {
   // The second time takes what finalisers of the first have let go.
   for (let round = 0; gc && round < 2; round++) globalThis.gc!()
   const { heapUsed, rss } = process.memoryUsage()
   const { system, user } = process.cpuUsage()
-  return { cpuMs: (system + user) / 1000, heapMiB: heapUsed / mebibyte, rssMiB: rss / mebibyte, resident }
+  return {
+    cpuMs: (system + user) / 1000,
+    heapMiB: heapUsed / mebibyte,
+    rssMiB: rss / mebibyte,
+    activities,
+    resident,
+  }
 }

@@ -97,12 +97,12 @@ describe('S10: in memory', { timeout: 60_000 }, () => {
     const node = await startNode({ passivateAfter: '1h', workflows: [jobs(made, gate)] })
 
     await startAll(node.client, false)
-    await until(() => node.status().activities === count)
+    await until(() => node.status().activities.running === count)
     expect(node.status().resident).toBe(count)
     open()
     await until(() => node.status().resident === 0)
 
-    expect(node.status().activities).toBe(0)
+    expect(node.status().activities).toEqual({ running: 0, waiting: 0 })
     expect(await collect(node.client.list({ status: 'done' }))).toHaveLength(count)
     expect(made.total).toBeGreaterThanOrEqual(4 * count)
     await collected(made)
@@ -114,7 +114,7 @@ describe('S10: in memory', { timeout: 60_000 }, () => {
 
     await startAll(node.client, true)
     await until(() => made.total >= 3 * count)
-    await until(() => node.status().resident === 0 && node.status().activities === 0)
+    await until(() => node.status().resident === 0 && node.status().activities.running === 0)
 
     const resting = (await collect(node.client.list())).filter(({ state }) => state === 'worked')
     expect(resting).toHaveLength(count)

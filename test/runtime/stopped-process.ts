@@ -64,7 +64,8 @@ for (let round = 0; round < 3; round++) {
     await gathering.waitFor(({ activities }) => (activities[0]?.bulk?.completed ?? 0) > 20 * round)
   }
   await node.stop()
-  if (node.status().resident + node.status().activities > 0) problems.push(JSON.stringify(node.status()))
+  const { activities, resident } = node.status()
+  if (resident + activities.running + activities.waiting > 0) problems.push(JSON.stringify(node.status()))
 }
 // What is settled has told whoever waits for it by now.
 await new Promise(setImmediate)
