@@ -27,7 +27,8 @@ export function objectionTo({ envelope, seq }: Delivery, known: Known): Decision
   if (isKnown) return { type: 'duplicate' }
   if (start === undefined) return rejected('INSTANCE_NOT_FOUND', `${name} does not exist: start it first`)
   if (draft !== undefined && !isFinal(draft.status)) return undefined
-  return rejected('INSTANCE_FINISHED', `${name} has finished and takes no more events`)
+  const status = draft?.status ?? finished?.status
+  return rejected('INSTANCE_FINISHED', `${name} has finished and takes no more events`, { status })
 }
 
 /** A child must be the child of that invocation, or the one that waits for it would wait for ever. */
@@ -47,6 +48,10 @@ function isSameStart(
   )
 }
 
-function rejected(code: Rejection, message: string): Decision {
-  return { type: 'rejected', code, message }
+function rejected(
+  code: Rejection,
+  message: string,
+  fields: Readonly<Record<string, unknown>> = {},
+): Decision {
+  return { type: 'rejected', code, fields, message }
 }

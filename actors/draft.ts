@@ -8,8 +8,22 @@
  */
 import { activitySpecOf, type ActivityReport } from './activity.ts'
 import { Bulks } from './bulks.ts'
+import {
+  cancelEvent,
+  cancellationBy,
+  mannerOf,
+  statusUnderCancellation,
+  type Cancellation,
+  type CancelManner,
+} from './cancellation.ts'
 import type { Effect } from './effect.ts'
-import { isControl, type ControlEnvelope, type Envelope, type StartEnvelope } from './envelope.ts'
+import {
+  isControl,
+  type CancelEnvelope,
+  type ControlEnvelope,
+  type Envelope,
+  type StartEnvelope,
+} from './envelope.ts'
 import { Family } from './family.ts'
 import { Invocations } from './invocations.ts'
 import type { PreparedWorkflow } from './machine.ts'
@@ -18,10 +32,11 @@ import { PendingEffects } from './pending-effects.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
-import type { ActivityRecord, InstanceRecord, InstanceStatus } from './record.ts'
+import { isFinal, type ActivityRecord, type InstanceRecord, type InstanceStatus } from './record.ts'
 import { isRepetition, nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
 import { Timers } from './timers.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
+import { takes } from './xstate/takes.ts'
 import type { TreeEffect } from './xstate/tree-effect.ts'
 import { ActorTree, type TreeOptions } from './xstate/tree.ts'
 
@@ -52,6 +67,7 @@ export class Draft {
   #lastEvent = ''
   /** Undefined while it goes on. */
   #stop: { readonly reason: string | undefined } | undefined
+  #cancellation: Cancellation | undefined
 
   /** Takes the events that an action sends to its own actor after the commit. */
   onSelfSent: (path: ActorPath, event: EventObject) => void = () => {}
@@ -108,11 +124,14 @@ export class Draft {
     )
     draft.#lastEvent = lastEvent
     if (record.status === 'paused') draft.#stop = { reason: record.stopReason }
+    draft.#cancellation = record.cancellation
     return draft
   }
 
   get status(): InstanceStatus {
-    return this.isStopped ? 'paused' : statuses[this.#tree.status]
+    if (this.isStopped) return 'paused'
+    const status = statuses[this.#tree.status]
+    return this.#cancellation === undefined ? status : statusUnderCancellation(status)
   }
 
   /** Whether it takes only control envelopes, and nothing of it runs, until it goes on. */
@@ -120,10 +139,10 @@ export class Draft {
     return this.#stop !== undefined
   }
 
-  /** Earliest moment at which a timer or a retry is due; undefined when nothing waits for time. */
+  /** Earliest moment at which a timer, a retry or its own end is due; undefined when nothing waits for time. */
   get dueAt(): number | undefined {
     if (this.isStopped) return undefined
-    const due = Math.min(this.#timers.dueAt, this.#invocations.dueAt)
+    const due = Math.min(this.#timers.dueAt, this.#invocations.dueAt, this.#deadline)
     return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
@@ -189,9 +208,10 @@ export class Draft {
 
   /**
    * Fires every timer and begins every retry that is due, in the order they were due. What becomes due by
-   * that is for the next call.
+   * that is for the next call. When its time to come to an end is over, it stops.
    */
   fireDue(now: number): Reception {
+    if (this.#deadline <= now) return this.#stopAll({ force: true }, now)
     let reception: Reception = 'ignored'
     for (const timer of this.#timers.due(now)) {
       // An earlier one of this round may have cancelled or replaced it, or ended the instance.
@@ -240,6 +260,22 @@ export class Draft {
     if (!this.isStopped || !this.#outbox.isAction(effectId)) this.#outbox.markDelivered(effectId)
   }
 
+  /** Whether a cancel that came now would stop everything that runs, or has done so. */
+  isStoppedBy({ force }: CancelManner): boolean {
+    if (isFinal(this.status)) return true
+    if (this.isStopped) return false
+    return force === true || (this.#cancellation === undefined && !this.#takesCancel(''))
+  }
+
+  /**
+   * Runs again, as another attempt, activities that were interrupted for a cancel and are still wanted.
+   *
+   * @param attempts by incarnation, the attempt that was interrupted
+   */
+  rerun(attempts: ReadonlyMap<number, number>): Reception {
+    return this.#invocations.rerun(attempts) ? 'accepted' : 'ignored'
+  }
+
   /** The logic an activity runs; undefined when its actor is gone. */
   logicOf(path: ActorPath): ReturnType<ActorTree['logicOf']> {
     return this.#tree.logicOf(path)
@@ -284,6 +320,7 @@ export class Draft {
       sources,
       control,
       stopReason: this.#stop?.reason,
+      cancellation: this.#cancellation,
       parent,
       counter: this.#counter,
     }
@@ -291,20 +328,53 @@ export class Draft {
 
   #control(envelope: ControlEnvelope, seq: number, now: number): Reception {
     this.#applied = withControlApplied(this.#applied, envelope, seq)
-    const wasStopped = this.isStopped
-    const isCancel = envelope.type === 'cancel'
-    if (!isCancel && wasStopped === (envelope.type === 'pause')) return 'ignored'
+    if (envelope.type === 'cancel') return this.#cancel(envelope, now)
+    if (this.isStopped === (envelope.type === 'pause')) return 'ignored'
     this.#lastEvent = envelope.type
     if (envelope.type === 'pause') {
       this.#invocations.halt()
       this.#stop = { reason: envelope.reason }
       return 'accepted'
     }
-    this.#stop = undefined
-    if (isCancel) this.#collect(this.#tree.cancel(), now)
-    else this.#invocations.resume()
-    if (wasStopped) this.#outbox.resumeActions()
+    this.#goOn()
     return 'accepted'
+  }
+
+  /** See cancellation.ts. A paused instance goes on by it. */
+  #cancel(envelope: CancelEnvelope, now: number): Reception {
+    const { force, reason } = envelope
+    const before = this.#cancellation
+    const wasStopped = this.isStopped
+    this.#cancellation = cancellationBy(envelope, now, this.#identity.parent, before)
+    const isSame = before?.deadline === this.#cancellation.deadline && !wasStopped
+    if (isSame && force !== true) return 'ignored'
+    this.#lastEvent = envelope.type
+    const takesIt = before !== undefined || this.#takesCancel(reason)
+    if (wasStopped) this.#goOn()
+    if (force === true || !takesIt) return this.#stopAll(mannerOf(envelope), now)
+    return before === undefined ? this.#send('', cancelEvent(reason), now) : 'accepted'
+  }
+
+  #takesCancel(reason: string): boolean {
+    return takes(this.#tree.snapshot, cancelEvent(reason))
+  }
+
+  /** Stops everything, and the children in that manner. */
+  #stopAll(manner: CancelManner, now: number): Reception {
+    this.#family.manner = manner
+    return this.#collect(this.#tree.cancel(), now, 'cancel')
+  }
+
+  /** When it must have come to an end by itself; Infinity when nobody wants that. */
+  get #deadline(): number {
+    const isUnderWay = this.#cancellation !== undefined && this.#tree.status === 'active'
+    return isUnderWay ? this.#cancellation!.deadline : Number.POSITIVE_INFINITY
+  }
+
+  #goOn(): void {
+    this.#stop = undefined
+    this.#invocations.resume()
+    this.#outbox.resumeActions()
   }
 
   #send(path: ActorPath, event: EventObject, now: number): Reception {
@@ -345,7 +415,10 @@ export class Draft {
   #end(): void {
     this.#timers.clear()
     this.#invocations.stopAll()
-    this.#family.settle(this.#tree.snapshot)
+    if (this.status !== 'cancelled') this.#family.settle(this.#tree.snapshot)
+    // A parent that cancelled it wants to hear nothing more.
+    else if (this.#cancellation?.isParents !== true)
+      this.#family.settleCancelled(this.#cancellation?.reason ?? '')
   }
 
   #take(effect: TreeEffect, now: number): void {

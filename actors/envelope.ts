@@ -55,10 +55,15 @@ export interface SettleMessage {
   readonly outcome: LeafOutcome
 }
 
-/** Ends the instance: whoever wanted it does not any more. */
+/** Ends the instance: whoever wanted it does not any more. See cancellation.ts. */
 export interface CancelMessage {
   readonly type: 'cancel'
+  /** For people, and for the machine. Up to 1,024 characters. */
   readonly reason: string
+  /** Whether everything stops at once, whatever the machine would make of it. */
+  readonly force?: true | undefined
+  /** How long a machine that takes it may go on, in milliseconds; default 30 s. */
+  readonly graceMs?: number | undefined
 }
 
 /** Stops the instance until it is resumed: it takes no events, its timers and activities wait. */
@@ -76,6 +81,7 @@ export interface ResumeMessage {
 export type StartEnvelope = EnvelopeBase & StartMessage
 export type SendEnvelope = EnvelopeBase & SendMessage
 export type SettleEnvelope = EnvelopeBase & SettleMessage
+export type CancelEnvelope = EnvelopeBase & CancelMessage
 
 /**
  * Says whether the instance shall go on at all. It overtakes what waits for an instance that takes nothing, so its place

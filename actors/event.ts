@@ -8,10 +8,11 @@ export interface EventObject {
 
 /**
  * Answers the event unchanged if it may be sent from outside: an object with a non-empty string `type` that
- * XState does not keep for itself.
+ * neither XState nor the runtime keeps for itself.
  *
  * @throws RuntimeError `EVENT_INVALID` when it is no event; `EVENT_RESERVED` when its type starts with
- * `xstate.`, which would forge completions and timers, or is `*`, which would match as a wildcard
+ * `xstate.`, which would forge completions and timers, or `workflow.`, which is for what the runtime tells machines, or
+ * is `*`, which would match as a wildcard
  */
 export function checkEvent(event: unknown): EventObject {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
@@ -19,8 +20,8 @@ export function checkEvent(event: unknown): EventObject {
   }
   const { type } = event as { type?: unknown }
   if (typeof type !== 'string' || type === '') throw invalid('event.type', 'a non-empty string', type)
-  if (type === '*' || type.startsWith('xstate.')) {
-    const allowed = "anything but '*' and names that start with 'xstate.'"
+  if (type === '*' || type.startsWith('xstate.') || type.startsWith('workflow.')) {
+    const allowed = "anything but '*' and names that start with 'xstate.' or 'workflow.'"
     throw new RuntimeError('EVENT_RESERVED', `event type '${type}' is reserved: use ${allowed}`, {
       fields: { allowed, field: 'event.type', type },
     })

@@ -1,4 +1,6 @@
+import type { CancelManner } from './cancellation.ts'
 import { childIdOf, mostDepth, type ChildSpec, type ParentLink } from './child-workflow.ts'
+import { RuntimeError } from './errors.ts'
 import type { Outbox } from './outbox.ts'
 import type { Address } from './address.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
@@ -17,6 +19,8 @@ export class Family {
   readonly address: Address
   readonly #parent: ParentLink | undefined
   readonly #outbox: Outbox
+  /** How children are cancelled from here on. */
+  manner: CancelManner = {}
 
   constructor(address: Address, parent: ParentLink | undefined, outbox: Outbox) {
     this.address = address
@@ -44,7 +48,8 @@ export class Family {
   /** Ends a child that may have started. */
   cancel(child: Address): void {
     const { workflow, id } = this.address
-    this.#outbox.post(child, { type: 'cancel', reason: `its parent ${workflow}/${id} no longer wants it` })
+    const reason = `its parent ${workflow}/${id} no longer wants it`
+    this.#outbox.post(child, { type: 'cancel', reason, ...this.manner })
   }
 
   /** Where the child of an invocation lives, or that child of a bulk, and what it knows of its parent. */
@@ -54,7 +59,7 @@ export class Family {
     return { address, parent: index === undefined ? parent : { ...parent, index } }
   }
 
-  /** Tells the parent how this instance has ended. One that cancelled it wants to hear nothing more. */
+  /** Tells the parent how this instance has ended. */
   settle({ status, output, error }: Pick<PersistedSnapshot, 'status' | 'output' | 'error'>): void {
     if (this.#parent === undefined) return
     const { address, path, incarnation, index } = this.#parent
@@ -64,6 +69,16 @@ export class Family {
     } else if (status === 'error') {
       this.#outbox.post(address, { type: 'settle', ...which, outcome: { status, error } })
     }
+  }
+
+  /** Tells the parent that somebody else has cancelled this instance. */
+  settleCancelled(reason: string): void {
+    const child = `${this.address.workflow}/${this.address.id}`
+    const message = `child ${child} was cancelled${reason === '' ? '' : `: ${reason}`}`
+    this.settle({
+      status: 'error',
+      error: new RuntimeError('CHILD_CANCELLED', message, { fields: { child, reason } }),
+    })
   }
 
   /** How many parents stand above this instance. */

@@ -1,6 +1,6 @@
 import type { Draft } from './draft.ts'
 import type { Effect } from './effect.ts'
-import type { Delivery, Rejection } from './envelope.ts'
+import type { Delivery, Refusal } from './envelope.ts'
 import type { RecordSummary } from './ports.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 import type { InstanceRecord } from './record.ts'
@@ -12,7 +12,7 @@ export type Verdict =
       readonly revision: number
       readonly snapshot: PersistedSnapshot
     }
-  | { readonly type: 'rejected'; readonly code: Rejection; readonly message: string }
+  | Refusal
 
 /** What an instance asks of the node that runs it. No call may wait; `load` and `commit` answer later. */
 export interface InstanceHost<D extends Delivery> {

@@ -27,6 +27,7 @@
 import type { ActivityReport } from './activity.ts'
 import { objectionTo } from './admission.ts'
 import { Draft } from './draft.ts'
+import type { CancelManner } from './cancellation.ts'
 import type { Delivery } from './envelope.ts'
 import { RuntimeError } from './errors.ts'
 import type { InstanceHost } from './instance-host.ts'
@@ -35,7 +36,7 @@ import { messageOf } from './plain-error.ts'
 import type { RecordSummary, StoredRecord } from './ports.ts'
 import type { Address } from './address.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
-import { isFinal, type InstanceRecord } from './record.ts'
+import { isFinal, isLive, type InstanceRecord } from './record.ts'
 import { formatState } from './state.ts'
 import { replacing, Turn, type Decision } from './turn.ts'
 import { isControlling, TurnQueue, type Waiting } from './turn-queue.ts'
@@ -62,6 +63,8 @@ export class Instance<D extends Delivery> {
   #redone = 0
   /** Set while a write was too large: each thing waiting gets a turn of its own, so that only one is refused. */
   #singly = false
+  /** By incarnation, the attempt of each activity that was interrupted for a cancel that has yet to come. */
+  #interrupted = new Map<number, number>()
   #passivating = false
   #finishing = false
 
@@ -90,6 +93,25 @@ export class Instance<D extends Delivery> {
   wake(): void {
     this.#armedFor = undefined
     this.#enqueue({ type: 'wake' })
+  }
+
+  /** Whether a cancel that is on its way will stop everything that runs for it, as it is now. */
+  isStoppedBy(manner: CancelManner): boolean {
+    return this.#draft?.isStoppedBy(manner) === true
+  }
+
+  /**
+   * The host has interrupted activities for a cancel that is on its way. Those that it leaves run again.
+   *
+   * @param attempts by incarnation, the attempt that was interrupted
+   */
+  interrupted(attempts: ReadonlyMap<number, number>): void {
+    for (const [incarnation, attempt] of attempts) this.#interrupted.set(incarnation, attempt)
+  }
+
+  /** The cancel has not come: what was interrupted for it runs again. */
+  uncancelled(): void {
+    if (this.#interrupted.size > 0) this.#enqueue({ type: 'uncancelled' })
   }
 
   /** An outbox entry has reached its destination. */
@@ -316,7 +338,7 @@ export class Instance<D extends Delivery> {
   #apply(item: Waiting<D>, now: number): Decision {
     if (item.type === 'delivery') return this.#applyDelivery(item.delivery, now)
     const draft = this.#draft
-    if (draft === undefined || draft.status !== 'running') return { type: 'ignored' }
+    if (draft === undefined || !isLive(draft.status)) return { type: 'ignored' }
     switch (item.type) {
       case 'report':
         return { type: draft.report(item.report, now) }
@@ -324,10 +346,21 @@ export class Instance<D extends Delivery> {
         return { type: draft.deliverSelf(item.path, item.event, now) }
       case 'wake':
         return { type: draft.fireDue(now) }
+      case 'uncancelled':
+        return { type: draft.rerun(this.#takeInterrupted()) }
     }
   }
 
+  #takeInterrupted(): ReadonlyMap<number, number> {
+    const interrupted = this.#interrupted
+    this.#interrupted = new Map()
+    return interrupted
+  }
+
   #applyDelivery(delivery: D, now: number): Decision {
+    // Whatever becomes of it, from here on what still runs is wanted.
+    if (delivery.envelope.type === 'cancel' && this.#interrupted.size > 0)
+      this.#queue.add({ type: 'uncancelled' })
     const objection = objectionTo(delivery, {
       draft: this.#draft,
       finished: this.#finished,
@@ -379,7 +412,7 @@ export class Instance<D extends Delivery> {
   #rest(): void {
     this.#host.rested()
     const draft = this.#draft
-    const leaves = draft?.status !== 'running' || this.#passivating
+    const leaves = draft === undefined || !isLive(draft.status) || this.#passivating
     if (!leaves || this.#isVolatile) return
     if (draft !== undefined && draft.owes > 0) return
     if (draft?.hasDelivered === true || this.#isHolding) {
@@ -420,6 +453,7 @@ export class Instance<D extends Delivery> {
     this.#draft = undefined
     this.#finished = undefined
     this.#start = undefined
+    this.#interrupted.clear()
     this.#revision = 0
   }
 

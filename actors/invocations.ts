@@ -118,6 +118,21 @@ export class Invocations {
     }
   }
 
+  /**
+   * Runs again, as another attempt, what has been interrupted and is still wanted. Answers whether there was any.
+   *
+   * @param attempts by incarnation, the attempt that was interrupted
+   */
+  rerun(attempts: ReadonlyMap<number, number>): boolean {
+    let isAny = false
+    for (const activity of this.#byPath.values()) {
+      if (!runsHere(activity) || attempts.get(activity.incarnation) !== activity.attempt) continue
+      this.#begin({ ...activity, attempt: activity.attempt + 1 })
+      isAny = true
+    }
+    return isAny
+  }
+
   /** Begins every attempt that is due. Answers whether there was one. */
   retryDue(now: number): boolean {
     let isAny = false

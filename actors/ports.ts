@@ -262,6 +262,29 @@ export interface EventSink {
   emit(address: Address, effectId: string, event: EventObject): Promise<void>
 }
 
+/** Word that a cancel is in the inbox of its target. */
+export interface Hint {
+  readonly target: Address
+  /** Whether the cancel says so. */
+  readonly isForced: boolean
+}
+
+/**
+ * Carries hints past the inbox to whoever runs their targets. A hint may be lost, come twice, late, or without a cancel:
+ * nothing but time may rest on it.
+ */
+export interface Hints {
+  /** Sends it, at most once, without waiting. Never throws. */
+  send(hint: Hint): void
+  /**
+   * Tells of every hint sent in the namespace, its own too, until the returned function is called.
+   *
+   * @param listener may not throw
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
+   */
+  listen(listener: (hint: Hint) => void): Promise<() => void>
+}
+
 /** Names a blob. */
 export interface BlobKey {
   /** The instance it belongs to. */

@@ -6,6 +6,7 @@
  */
 import type { ActorPath, Address } from './address.ts'
 import type { BulkRecord, BulkResult } from './bulk.ts'
+import type { Cancellation } from './cancellation.ts'
 import type { ParentLink } from './child-workflow.ts'
 import type { CancelMessage, SendMessage, SettleMessage, StartMessage } from './envelope.ts'
 import type { EventObject } from './event.ts'
@@ -15,15 +16,28 @@ import type { PersistedSnapshot } from './snapshot.ts'
 export const RECORD_FORMAT = 1
 
 /**
- * `running`: takes events. `paused`: takes none until it is resumed; what it is sent waits. The others are final, the
- * record no longer changes: `done` has an output, `failed` an error, `cancelled` was no longer wanted.
+ * `running`: takes events. `paused`: takes none until it is resumed; what it is sent waits. `cancelling`: takes events
+ * until it has come to an end by itself, or its time for that is over. The others are final, the record no longer changes:
+ * `done` has an output, `failed` an error, `cancelled` was no longer wanted.
  */
 export type InstanceStatus = (typeof instanceStatuses)[number]
-export const instanceStatuses = Object.freeze(['running', 'paused', 'done', 'failed', 'cancelled'] as const)
+export const instanceStatuses = Object.freeze([
+  'running',
+  'paused',
+  'cancelling',
+  'done',
+  'failed',
+  'cancelled',
+] as const)
 
 /** Whether an instance has finished: it takes nothing more. */
 export function isFinal(status: InstanceStatus): boolean {
   return status === 'done' || status === 'failed' || status === 'cancelled'
+}
+
+/** Whether an instance in this status takes events, and its activities run. */
+export function isLive(status: InstanceStatus): boolean {
+  return status === 'running' || status === 'cancelling'
 }
 
 /** A delayed event. Owner and id together are unique: setting one again replaces it. */
@@ -141,6 +155,8 @@ export interface InstanceRecord {
   readonly control?: ControlApplied | undefined
   /** Why it is stopped, while it is and somebody has said so. */
   readonly stopReason?: string | undefined
+  /** Set once it is no longer wanted. */
+  readonly cancellation?: Cancellation | undefined
   /** Whose child it is, when it is one. */
   readonly parent?: ParentLink | undefined
   /** Rises by one with every number handed out: effects, incarnations, timers, unnamed children. */

@@ -10,6 +10,8 @@ export type Waiting<D> =
   | { readonly type: 'report'; readonly report: ActivityReport; readonly isReplaced: boolean }
   | { readonly type: 'self'; readonly path: ActorPath; readonly event: EventObject }
   | { readonly type: 'wake' }
+  /** No cancel is on its way any more: see cancellation.ts. */
+  | { readonly type: 'uncancelled' }
 
 /** Whether it is a control envelope. */
 export function isControlling<D extends Delivery>(item: Waiting<D> | undefined): boolean {

@@ -11,6 +11,7 @@ export function paintStatus(text: string, status: InstanceStatus, style: Style):
     case 'running':
       return style.cyan(text)
     case 'paused':
+    case 'cancelling':
       return style.yellow(text)
     case 'done':
       return style.green(text)
@@ -23,7 +24,7 @@ export function paintStatus(text: string, status: InstanceStatus, style: Style):
 
 /** One character for how an instance fares. */
 export function markOf(status: InstanceStatus): string {
-  return { running: '●', paused: '‖', done: '✔', failed: '✖', cancelled: '○' }[status]
+  return { running: '●', paused: '‖', cancelling: '◌', done: '✔', failed: '✖', cancelled: '○' }[status]
 }
 
 /** An address as an argument of a shell: in quotes where a shell would read more into it. */
@@ -52,12 +53,14 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
   const { address, ...rest } = snapshot
   const {
     activities,
+    cancelling,
     context,
     createdAt,
     error,
     event,
     output,
     revision,
+    running,
     status,
     stopReason,
     timers,
@@ -69,6 +72,7 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
     address: formatAddress(address),
     ...address,
     status,
+    cancelling,
     stopReason,
     state: formatState(value),
     value,
@@ -80,6 +84,7 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
     version,
     createdAt,
     updatedAt,
+    running,
     activities,
     timers,
   }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { isRuntimeError } from '../../actors/errors.ts'
 import { countLeading, parseArguments, usage } from './arguments.ts'
 import type { Call, Command, OptionSpecs } from './command.ts'
+import { cancel } from './commands/cancel.ts'
 import { dead } from './commands/dead.ts'
 import { dev } from './commands/dev.ts'
 import { list } from './commands/list.ts'
@@ -30,6 +31,7 @@ const commands: readonly Command[] = [
   update,
   pause,
   resume,
+  cancel,
   show,
   watch,
   list,

@@ -11,6 +11,7 @@ import type { InputOf, Workflow } from '../workflow/define-workflow.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
 import { validate } from '../workflow/schema.ts'
 import { readBulkResults } from './bulk-results.ts'
+import { cancelAll, type CancelAllOptions, type CancelProgress } from './cancel-all.ts'
 import { DeadLetters, type DeadLettersContext } from './dead-letters.ts'
 import { InstanceHandle, type HandleContext } from './instance-handle.ts'
 import type { InstanceSnapshot } from './instance-snapshot.ts'
@@ -172,6 +173,20 @@ export class Client implements AsyncDisposable {
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<BulkResult<TOutput>, void, undefined> {
     return readBulkResults(this.#context, results, options.signal)
+  }
+
+  /**
+   * Cancels every instance there is that the filter lets through and that has not ended, as {@link InstanceHandle.cancel}
+   * does, some at a time. Those that start meanwhile may be missed: call it again until it finds none. Abort stops it; what
+   * has been sent by then is cancelled all the same.
+   *
+   * @returns what came of them, by their number; one that fails does not keep it from the others
+   * @throws RuntimeError `OPTIONS_INVALID`; `STORE_UNAVAILABLE`, `PERMISSION_DENIED` when they cannot be listed; the
+   * signal's reason
+   */
+  cancelAll(filter: ListFilter, options: CancelAllOptions = {}): Promise<CancelProgress> {
+    const { status } = filter
+    return cancelAll(this.#context, { ...toRecordFilter(filter), status }, options)
   }
 
   /** The workflows that nodes of this namespace have registered. */

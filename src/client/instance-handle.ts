@@ -1,7 +1,7 @@
 import { checkEvent } from '../../actors/event.ts'
 import type { Envelope, PauseMessage, Refusal, ResumeMessage, SourcePosition } from '../../actors/envelope.ts'
 import { RuntimeError } from '../../actors/errors.ts'
-import type { Clock, Inbox, Snapshots } from '../../actors/ports.ts'
+import type { Clock, Hints, Inbox, Snapshots } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { isFinal } from '../../actors/record.ts'
@@ -10,6 +10,7 @@ import { formatAddress } from '../workflow/address.ts'
 import type { EventOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
 import { validate } from '../workflow/schema.ts'
+import { cancelInstance, type CancelOptions, type CancelOutcome } from './cancel.ts'
 import { toInstanceSnapshot, type InstanceSnapshot } from './instance-snapshot.ts'
 import { publishForOutcome, type OutcomeContext } from './outcome.ts'
 import { watchRecords } from './watch-records.ts'
@@ -62,6 +63,7 @@ const watchCapacity = 256
 
 export interface HandleContext extends OutcomeContext {
   readonly directory: Pick<Directory, 'isServed'>
+  readonly hints: Pick<Hints, 'send'>
   readonly inbox: Inbox
   readonly snapshots: Snapshots
   readonly clock: Clock
@@ -129,6 +131,22 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    */
   resume(options: ControlOptions = {}): Promise<void> {
     return this.#control({ type: 'resume' }, options)
+  }
+
+  /**
+   * Ends the instance, because it is no longer wanted. A machine that takes `workflow.cancel` where it is now is sent that,
+   * and may come to a final state by itself until its grace is over; its output is kept. Of any other, and with `force`,
+   * everything stops at once: activities are aborted, timers and children go. To cancel again changes nothing, save that
+   * `force` forces it and a shorter grace shortens it. A paused instance goes on by it.
+   *
+   * @returns what it has come to; either is durable
+   * @throws RuntimeError `INSTANCE_FINISHED`, with its `status`, when it has ended otherwise; `INSTANCE_NOT_FOUND`;
+   * `OPTIONS_INVALID` for a duration that is none; `ENVELOPE_MALFORMED` for a reason or a grace that is too long;
+   * `STORE_UNAVAILABLE` when the outcome is unknown: cancel again with the same `id`; `TIMEOUT` when no node has answered in
+   * time: it is durable, and is done when a node takes it up. Abort stops the waiting, not the cancel.
+   */
+  cancel(options: CancelOptions = {}): Promise<CancelOutcome> {
+    return cancelInstance(this.#context, this.address, options)
   }
 
   /**

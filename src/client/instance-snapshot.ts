@@ -2,7 +2,13 @@ import { matchesState, type AnyStateMachine, type StateValue, type StateValueFro
 
 import type { StoredRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
-import type { ActivityRecord, InstanceStatus, Timer } from '../../actors/record.ts'
+import {
+  isFinal,
+  type ActivityRecord,
+  type InstanceRecord,
+  type InstanceStatus,
+  type Timer,
+} from '../../actors/record.ts'
 import type { ContextOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
 
 /** The state of an instance as last committed. */
@@ -19,18 +25,33 @@ export interface InstanceSnapshot<TWorkflow extends Workflow = Workflow> {
   readonly output: OutputOf<TWorkflow> | undefined
   /** Why it failed, once `status` is `failed`. */
   readonly error: unknown
-  /** Why it is paused, while it is and whoever paused it has said so. */
+  /** Why it is being cancelled, and when everything stops that still runs; while it is. */
+  readonly cancelling: { readonly reason: string; readonly deadline: Date } | undefined
+  /** Why it is paused or was cancelled, when it is and whoever did so has said it. */
   readonly stopReason: string | undefined
   /** Version of the workflow definition that wrote it. */
   readonly version: number
   readonly createdAt: Date
   readonly updatedAt: Date
+  /** The attempts that run now, if its node lives. */
+  readonly running: readonly RunningActivity[]
   /** What is running or waiting for its next attempt. */
   readonly activities: readonly ActivityRecord[]
   /** What will happen, and when. */
   readonly timers: readonly Timer[]
   /** Whether the instance is in that state, as in `snapshot.matches()` of XState. */
   matches(state: StateValue): boolean
+}
+
+/** An activity at work. */
+export interface RunningActivity {
+  /** Its name among the actors of the machine; structural for one written in place. */
+  readonly name: string
+  /** The actor in the machine that stands for it. */
+  readonly path: string
+  readonly attempt: number
+  /** When its first attempt was asked for. */
+  readonly since: Date
 }
 
 type MachineOf<TWorkflow extends Workflow> =
@@ -52,14 +73,32 @@ export function toInstanceSnapshot<TWorkflow extends Workflow>(
     context: snapshot.context,
     output: snapshot.output,
     error: snapshot.error,
-    stopReason: record.stopReason,
+    cancelling: cancellingOf(record),
+    stopReason: record.stopReason ?? cancelReasonOf(record),
     version: record.version,
     createdAt: new Date(record.createdAt),
     updatedAt: new Date(record.updatedAt),
+    running: runningOf(record),
     activities: record.activities,
     timers: record.timers,
     matches: state => matchesState(state, value),
   }
   // The record was written by this workflow; what its machine's types say holds for it.
   return view as InstanceSnapshot<TWorkflow>
+}
+
+function cancellingOf({ cancellation, status }: InstanceRecord): InstanceSnapshot['cancelling'] {
+  if (cancellation === undefined || isFinal(status)) return undefined
+  return { reason: cancellation.reason, deadline: new Date(cancellation.deadline) }
+}
+
+function cancelReasonOf({ cancellation, status }: InstanceRecord): string | undefined {
+  return status === 'cancelled' && cancellation?.reason !== '' ? cancellation?.reason : undefined
+}
+
+function runningOf({ activities, status }: InstanceRecord): readonly RunningActivity[] {
+  if (status === 'paused') return []
+  return activities.flatMap(({ attempt, path, retryAt, src, startedAt }) => {
+    return retryAt === undefined ? [{ name: src, path, attempt, since: new Date(startedAt) }] : []
+  })
 }

@@ -12,6 +12,8 @@ export interface OutcomeContext {
 
 export interface OutcomeOptions {
   readonly signal?: AbortSignal | undefined
+  /** Called once the envelope is durable. May not throw. */
+  readonly stored?: (() => void) | undefined
   readonly timeoutMs: number
 }
 
@@ -24,11 +26,12 @@ export interface OutcomeOptions {
 export async function publishForOutcome(
   { inbox, replies }: OutcomeContext,
   envelope: Envelope,
-  { signal, timeoutMs }: OutcomeOptions,
+  { signal, stored, timeoutMs }: OutcomeOptions,
 ): Promise<Outcome> {
   const reply = replies.expect(timeoutMs, signal)
   try {
     await inbox.publish(envelope, { ...(signal !== undefined && { signal }), replyTo: reply.subject })
+    stored?.()
     return decodeValue(await reply.answer) as Outcome
   } catch (error) {
     if (!isRuntimeError(error, 'TIMEOUT')) throw error

@@ -10,7 +10,7 @@
  * | time        | all    | milliseconds since the epoch, by the sender's clock                       |
  * | cause       | all    | absent, or a string of up to 1,024 characters                             |
  * | source      | all    | absent, or an object: `name`, 1 to 400 characters, `position`, from 0     |
- * | event       | send   | an object with a non-empty string `type`, not `*` nor `xstate.…`          |
+ * | event       | send   | an object with a non-empty string `type`, not `*`, `xstate.…`, `workflow.…`|
  * | input       | start  | anything                                                                  |
  * | inputDigest | start  | a string of 1 to 128 characters; computed from the input when absent      |
  * | parent      | start  | absent, or the ParentLink of a child: see child-workflow.ts               |
@@ -19,14 +19,18 @@
  * | index       | settle | absent, or a whole number: which child of a bulk                          |
  * | outcome     | settle | an object: `status`, `done` with an `output` or `error` with an `error`   |
  * | reason      | cancel | a string of up to 1,024 characters                                        |
+ * | force       | cancel | absent, or true: nothing of it goes on, whatever it would make of it      |
+ * | graceMs     | cancel | absent, or a whole number up to a year: how long it may go on             |
  * | reason      | pause  | absent, or the same                                                       |
  *
- * `settle` and `cancel` are what nodes send each other about children. `cancel`, `pause` and `resume` may overtake the
+ * `settle` is what nodes send each other about children; they send `cancel` too. `cancel`, `pause` and `resume` may overtake the
  * others: their `source` is of no interest.
  * Where a field may be absent it may be null. Other fields are ignored.
  */
+import { mostGraceMs } from '../../actors/cancellation.ts'
 import type { ParentLink } from '../../actors/child-workflow.ts'
 import type {
+  CancelMessage,
   Envelope,
   EnvelopeBase,
   SettleMessage,
@@ -40,7 +44,7 @@ import type { EventObject } from '../../actors/event.ts'
 import { checkInstanceId, isName, nameForm } from '../workflow/address.ts'
 import { digest } from './digest.ts'
 import { decodeValue, encodeValue } from './msgpack.ts'
-import { checkFields, moment, object, oneOf, nullable, text, textOf, whole } from './shape.ts'
+import { checkFields, flag, moment, object, oneOf, nullable, text, textOf, whole } from './shape.ts'
 import type { Field } from './shape.ts'
 
 const malformed = 'ENVELOPE_MALFORMED'
@@ -73,9 +77,20 @@ const settleShape: readonly Field[] = [
 
 const outcomeShape: readonly Field[] = [oneOf('status', 'done', 'error')]
 
-const cancelShape: readonly Field[] = [textOf('reason', 0, 1024)]
+const reasonField = textOf('reason', 0, 1024)
 
-const pauseShape = cancelShape.map(nullable)
+const cancelShape: readonly Field[] = [
+  reasonField,
+  nullable(flag('force')),
+  nullable({
+    name: 'graceMs',
+    allowed: `a whole number from 0 to ${mostGraceMs}`,
+    matches: value =>
+      Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= mostGraceMs,
+  }),
+]
+
+const pauseShape = [nullable(reasonField)]
 
 const addressShape: readonly Field[] = [{ name: 'workflow', allowed: nameForm, matches: isName }]
 
@@ -141,8 +156,7 @@ function checkEnvelope(content: unknown): Envelope {
     case 'settle':
       return { type: 'settle', ...base, ...checkSettle(fields) }
     case 'cancel':
-      checkFields(malformed, '', fields, cancelShape)
-      return { type: 'cancel', ...base, reason: fields['reason'] as string }
+      return { type: 'cancel', ...base, ...checkCancel(fields) }
     case 'pause':
       checkFields(malformed, '', fields, pauseShape)
       return {
@@ -183,6 +197,15 @@ function checkSettle(fields: Readonly<Record<string, unknown>>): Omit<SettleMess
     incarnation: incarnation as number,
     ...(isGiven(index) && { index: index as number }),
     outcome: status === 'done' ? { status, output } : { status: 'error', error },
+  }
+}
+
+function checkCancel(fields: Readonly<Record<string, unknown>>): Omit<CancelMessage, 'type'> {
+  const { force, graceMs, reason } = checkFields(malformed, '', fields, cancelShape)
+  return {
+    reason: reason as string,
+    ...(force === true && { force }),
+    ...(isGiven(graceMs) && { graceMs: graceMs as number }),
   }
 }
 

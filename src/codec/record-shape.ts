@@ -23,11 +23,14 @@ const recordShape: readonly Field[] = [
   object('sources'),
   optional(object('control')),
   optional(text('stopReason')),
+  optional(object('cancellation')),
   optional(object('parent')),
   whole('counter', 0),
 ]
 
 const controlShape: readonly Field[] = [whole('cursor', 0), list('recent')]
+
+const cancellationShape: readonly Field[] = [text('reason'), moment('deadline'), optional(flag('isParents'))]
 
 const snapshotShape: readonly Field[] = [
   oneOf('status', 'active', 'done', 'error', 'stopped'),
@@ -105,6 +108,8 @@ export function checkRecord(content: unknown): InstanceRecord {
     const control = checkFields(malformed, 'control', record['control'], controlShape)
     checkTexts('control.recent', control['recent'])
   }
+  if (record['cancellation'] !== undefined)
+    checkFields(malformed, 'cancellation', record['cancellation'], cancellationShape)
   for (const [index, timer] of itemsOf(record, 'timers'))
     checkFields(malformed, `timers[${index}]`, timer, timerShape)
   for (const [index, activity] of itemsOf(record, 'activities')) {

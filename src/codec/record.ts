@@ -80,6 +80,7 @@ function contentOf(record: InstanceRecord): Readonly<Record<string, unknown>> {
   }
   if (record.control !== undefined) content['control'] = record.control
   if (record.stopReason !== undefined) content['stopReason'] = record.stopReason
+  if (record.cancellation !== undefined) content['cancellation'] = record.cancellation
   if (record.parent !== undefined) content['parent'] = record.parent
   content['counter'] = record.counter
   return content

@@ -1,5 +1,5 @@
 import { RuntimeError } from '../../actors/errors.ts'
-import type { Clock, HeartbeatListener, RecordSummary } from '../../actors/ports.ts'
+import type { Clock, HeartbeatListener, Hint, RecordSummary } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
@@ -83,6 +83,7 @@ export class MemoryNamespace {
   /** When each node said last that it is alive: monotonic milliseconds. */
   readonly heartbeats = new Map<string, number>()
   readonly heartbeatListeners = new Set<HeartbeatListener>()
+  readonly hintListeners = new Set<(hint: Hint) => void>()
   readonly leases = new Map<number, MemoryLease>()
   /** By address, in order. */
   readonly parked = new Map<string, MemoryParked[]>()

@@ -9,6 +9,7 @@
  * | records, live | none: republished | `hf.<ns>.snap.<k>.<workflow>.<id>` |
  * | envelopes | `hf_<ns>_inbox` | `hf.<ns>.in.<k>.<workflow>.<id>` |
  * | parked envelopes | `hf_<ns>_parked` | `hf.<ns>.parked.<k>.<workflow>.<id>` |
+ * | hints of cancels | none: not stored | `hf.<ns>.hint.<k>.<workflow>.<id>` |
  * | leases | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.partition.<k>` |
  * | heartbeats | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.node.<name>` |
  * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
@@ -43,6 +44,7 @@ export interface Subjects {
   readonly allEnvelopes: string
   readonly allEvents: string
   readonly allHeartbeats: string
+  readonly allHints: string
   readonly allLeases: string
   readonly allParked: string
   readonly allRecords: string
@@ -55,6 +57,7 @@ export interface Subjects {
   readonly envelopes: (partition: number) => string
   readonly event: (address: Address) => string
   readonly heartbeat: (node: string) => string
+  readonly hint: (partition: number, address: Address) => string
   readonly lease: (partition: number) => string
   readonly parked: (partition: number, address: Address) => string
   /** Those of every instance of the partition. */
@@ -100,6 +103,7 @@ export function subjectsOf(namespace: string): Subjects {
     allEnvelopes: `${root}.in.>`,
     allEvents: `${root}.events.>`,
     allHeartbeats: `${leases}.node.*`,
+    allHints: `${root}.hint.>`,
     allLeases: `${leases}.>`,
     allParked: `${root}.parked.>`,
     allRecords: `${records}.>`,
@@ -110,6 +114,7 @@ export function subjectsOf(namespace: string): Subjects {
     envelope: (partition, address) => `${root}.in.${keyOf(partition, address)}`,
     envelopes: partition => `${root}.in.${partition}.>`,
     event: address => `${root}.events.${addressToken(address)}`,
+    hint: (partition, address) => `${root}.hint.${keyOf(partition, address)}`,
     heartbeat: node => `${leases}.node.${escapeToken(node)}`,
     lease: partition => `${leases}.partition.${partition}`,
     parked: (partition, address) => `${root}.parked.${keyOf(partition, address)}`,

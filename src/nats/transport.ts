@@ -3,6 +3,7 @@ import type {
   Clock,
   EventSink,
   Heartbeats,
+  Hints,
   Inbox,
   Leases,
   Parking,
@@ -19,6 +20,7 @@ import { NatsDeadLetterList } from './dead-letter-list.ts'
 import { NatsEventSink } from './events.ts'
 import { GroupPublisher, type Publisher } from './group-publisher.ts'
 import { NatsHeartbeats } from './heartbeats.ts'
+import { NatsHints } from './hints.ts'
 import { NatsInbox } from './inbox.ts'
 import { isHeld, NatsLeases } from './leases.ts'
 import { NatsParking } from './parking.ts'
@@ -55,6 +57,7 @@ export interface ClientTransport {
   readonly blobs: Blobs
   readonly deadLetters: DeadLetterList
   readonly directory: Directory
+  readonly hints: Hints
   readonly inbox: Inbox
   readonly partitions: number
   readonly replies: Pick<Replies, 'expect'>
@@ -167,6 +170,7 @@ function clientTransport(
       isServed: (address, signal) =>
         isHeld(connection, namespace, partitionOf(address, namespace.partitions), signal),
     },
+    hints: new NatsHints(connection, namespace),
     inbox: new NatsInbox(connection, namespace, { publisher }),
     partitions: namespace.partitions,
     replies: new Replies(connection),

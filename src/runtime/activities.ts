@@ -20,6 +20,7 @@ import { runLeaf, type RunningLeaf } from '../../actors/xstate/leaf.ts'
 import { queueAttempt } from './queued-attempt.ts'
 
 interface Running {
+  readonly attempt: number
   readonly incarnation: number
   readonly leaf: RunningLeaf
 }
@@ -37,19 +38,23 @@ export interface ActivityCounts {
   readonly running: number
   /** For a slot: see the options `concurrency` and `rate` of `activity()`. */
   readonly waiting: number
+  /** Attempts of an `activity()` that go on though their signal is aborted: what comes of them is dropped. */
+  readonly abandoned: number
 }
 
 /**
  * The activities running on this node: leaf logic at work outside its machine.
  *
  * Each ends by reporting how it settled, or silently when it is stopped. A stopped activity's signal is
- * aborted; whatever it still says is dropped here, and once more by the incarnation in the record.
+ * aborted; whatever it still says is dropped here, and once more by the incarnation in the record. An attempt that goes on
+ * all the same is abandoned: nothing is kept of it but its number among the others.
  */
 export class Activities {
   readonly #clock: Clock
   readonly #slots: ActivitySlots
   readonly #byInstance = new Map<string, Map<ActorPath, Running>>()
   #size = 0
+  #abandoned = 0
 
   /** @param concurrency how many attempts of `activity()` run at a time, whatever their type */
   constructor(clock: Clock, concurrency: number) {
@@ -57,17 +62,17 @@ export class Activities {
     this.#slots = new ActivitySlots(clock, concurrency)
   }
 
-  /** How many are running, and how many wait for a slot. */
+  /** How many are running, how many wait for a slot, and how many go on though nobody wants them any more. */
   get counts(): ActivityCounts {
     const { waiting } = this.#slots
-    return { running: this.#size - waiting, waiting }
+    return { running: this.#size - waiting, waiting, abandoned: this.#abandoned }
   }
 
   start(start: ActivityStart): void {
     const { address, activity, logic } = start
     const key = keyOf(address)
     this.stop(address, activity.path)
-    const { path, incarnation } = activity
+    const { path, attempt, incarnation } = activity
     const settled = (outcome: LeafOutcome) => {
       this.#remove(key, path, incarnation)
       start.report({ type: 'settled', path, incarnation, outcome })
@@ -91,7 +96,7 @@ export class Activities {
             },
           )
         : this.#attempt(spec, start, settled)
-    this.#add(key, path, { incarnation, leaf })
+    this.#add(key, path, { attempt, incarnation, leaf })
   }
 
   /** Hands an event to a running callback; nothing happens when it does not run. */
@@ -108,9 +113,18 @@ export class Activities {
     running.leaf.stop()
   }
 
-  /** Stops everything that runs for the instance. */
-  stopAll(address: Address): void {
-    for (const path of this.#byInstance.get(keyOf(address))?.keys() ?? []) this.stop(address, path)
+  /**
+   * Stops everything that runs for the instance.
+   *
+   * @returns by incarnation, the attempt that was stopped
+   */
+  stopAll(address: Address): ReadonlyMap<number, number> {
+    const attempts = new Map<number, number>()
+    for (const [path, { attempt, incarnation }] of this.#byInstance.get(keyOf(address)) ?? []) {
+      attempts.set(incarnation, attempt)
+      this.stop(address, path)
+    }
+    return attempts
   }
 
   /** Begins an attempt of an `activity()` at once, or when it is its turn. */
@@ -125,11 +139,21 @@ export class Activities {
     const { address, activity, log } = start
     const abort = new AbortController()
     let live = true
+    let isEnded = false
     const settle = (outcome: LeafOutcome) => {
       if (!live) return
       live = false
       timeout?.cancel()
       settled(outcome)
+    }
+    const cut = (reason: RuntimeError) => {
+      if (isEnded || abort.signal.aborted) return
+      this.#abandoned++
+      abort.abort(reason)
+    }
+    const ended = () => {
+      isEnded = true
+      if (abort.signal.aborted) this.#abandoned--
     }
     const limitMs = spec.attemptTimeoutMs
     const timeout =
@@ -139,7 +163,7 @@ export class Activities {
             const message = `attempt ${activity.attempt} of activity '${spec.name}' took longer than ${limitMs} ms`
             const error = new RuntimeError('ACTIVITY_TIMEOUT', message, { retryable: true })
             settle({ status: 'error', error })
-            abort.abort(error)
+            cut(error)
           })
     const context = {
       input: activity.input,
@@ -152,15 +176,21 @@ export class Activities {
     void Promise.resolve(context)
       .then(given => spec.run(given))
       .then(
-        output => settle({ status: 'done', output }),
-        (error: unknown) => settle({ status: 'error', error }),
+        output => {
+          ended()
+          settle({ status: 'done', output })
+        },
+        (error: unknown) => {
+          ended()
+          settle({ status: 'error', error })
+        },
       )
     return {
       deliver() {},
       stop() {
         live = false
         timeout?.cancel()
-        abort.abort(new RuntimeError('ABORTED', `activity '${spec.name}' is no longer wanted`))
+        cut(new RuntimeError('ABORTED', `activity '${spec.name}' is no longer wanted`))
       },
     }
   }

@@ -1,5 +1,6 @@
 import type { AnyActorLogic } from 'xstate'
 
+import { hintTrustMs, type CancelManner } from '../../actors/cancellation.ts'
 import type { ParentLink } from '../../actors/child-workflow.ts'
 import type { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
@@ -12,6 +13,7 @@ import type {
   Blobs,
   Clock,
   EventSink,
+  Hints,
   Inbox,
   InboxMessage,
   RecordSummary,
@@ -43,6 +45,7 @@ export interface HostingContext {
   readonly clock: Clock
   readonly committer: Committer
   readonly events: EventSink
+  readonly hints: Hints
   readonly inbox: Inbox
   readonly log: Log
   nextCommitId(): string
@@ -76,6 +79,7 @@ export class Hosting implements InstanceHost<Received> {
   loading: Promise<void> = Promise.resolve()
   #isEnded = false
   #flushTimer: TimerHandle | undefined
+  #hintTimer: TimerHandle | undefined
   /** By target, the last message on its way there: the next one waits for it. */
   readonly #posting = new Map<string, Promise<void>>()
 
@@ -86,6 +90,18 @@ export class Hosting implements InstanceHost<Received> {
     this.#log = context.log.child({ workflow: address.workflow, instance: address.id })
     this.instance = new Instance(address, workflow, this)
     this.instance.begin()
+  }
+
+  /** A cancel is on its way: what it will stop is aborted at once. See actors/cancellation.ts. */
+  hinted(manner: CancelManner): void {
+    if (!this.instance.isStoppedBy(manner)) return
+    const interrupted = this.#context.activities.stopAll(this.address)
+    if (interrupted.size === 0) return
+    this.instance.interrupted(interrupted)
+    this.#hintTimer ??= this.#context.clock.setTimer(hintTrustMs, () => {
+      this.#hintTimer = undefined
+      this.instance.uncancelled()
+    })
   }
 
   load(): void {
@@ -169,6 +185,7 @@ export class Hosting implements InstanceHost<Received> {
   ended(error?: Error): void {
     this.#isEnded = true
     this.#flushTimer?.cancel()
+    this.#hintTimer?.cancel()
     this.#context.ended(this, error)
   }
 
@@ -228,10 +245,13 @@ export class Hosting implements InstanceHost<Received> {
     message: () => PostedMessage,
     giveUp?: (error: unknown) => void,
   ): void {
-    const { inbox, clock } = this.#context
+    const { hints, inbox, clock } = this.#context
     const key = formatAddress(target)
-    const publish = () =>
-      inbox.publish(envelopeOf({ effectId, target }, message(), this.address, clock.now()))
+    const publish = async () => {
+      const envelope = envelopeOf({ effectId, target }, message(), this.address, clock.now())
+      await inbox.publish(envelope)
+      if (envelope.type === 'cancel') hints.send({ target, isForced: envelope.force === true })
+    }
     const send = () => this.#deliver(effectId, publish, giveUp)
     const before = this.#posting.get(key)
     const sent = before === undefined ? send() : before.then(send)

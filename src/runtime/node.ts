@@ -112,6 +112,7 @@ export class Node implements AsyncDisposable {
   readonly #serving = new Map<number, Serving>()
   readonly #nextId: () => string
   readonly #membership: Membership
+  #stopHearingHints = () => {}
   #stopHearingReleases = () => {}
   #passivation: TimerHandle | undefined
   #stopping: Promise<void> | undefined
@@ -168,6 +169,10 @@ export class Node implements AsyncDisposable {
     this.#stopHearingReleases = this.#transport.leases.onReleased(partition =>
       this.#supervisor.send({ type: 'vacated', partition }),
     )
+    this.#stopHearingHints = await this.#transport.hints.listen(({ target, isForced }) => {
+      const partition = this.#serving.get(this.#partitionOf(target))?.partition
+      partition?.hinted(target, isForced ? { force: true } : {})
+    })
     await this.#membership.join()
     const partitions = [...partitionsOf(this.#supervisor).values()]
     await Promise.all(partitions.map(partition => waitFor(partition, state => state.hasTag('settled'))))
@@ -202,6 +207,7 @@ export class Node implements AsyncDisposable {
   async #stop(): Promise<void> {
     this.#log.info({}, 'stopping')
     this.#passivation?.cancel()
+    this.#stopHearingHints()
     this.#stopHearingReleases()
     // The others learn first who takes over, and wait for each partition to be given up.
     await this.#membership.leave()
@@ -258,6 +264,7 @@ export class Node implements AsyncDisposable {
       clock: this.#clock,
       committer: this.#committer,
       events: this.#transport.events,
+      hints: this.#transport.hints,
       inbox: this.#transport.inbox,
       parking: this.#transport.parking,
       log,

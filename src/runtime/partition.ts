@@ -10,6 +10,7 @@
  *   they come again before anything later does;
  * - the lease is lost: everything is forgotten, nothing acknowledged.
  */
+import type { CancelManner } from '../../actors/cancellation.ts'
 import type { Outcome } from '../../actors/envelope.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
@@ -99,6 +100,11 @@ export class Partition implements InboxListener {
   wake(address: Address): void {
     const workflow = this.#context.workflows.get(address.workflow)
     if (workflow !== undefined && !this.#isEnding) this.#host(address, workflow.prepared).instance.wake()
+  }
+
+  /** A cancel is on its way to an instance. One that is not in memory has nothing running. */
+  hinted(address: Address, manner: CancelManner): void {
+    if (!this.#isEnding) this.#hostings.get(formatAddress(address))?.hinted(manner)
   }
 
   /**

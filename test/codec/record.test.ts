@@ -15,6 +15,7 @@ const fullRecord = (): Required<InstanceRecord> => ({
   ...sampleRecord(),
   control: { cursor: 43, recent: ['p-1'] },
   stopReason: 'the bank is closed',
+  cancellation: { reason: 'out of stock', deadline: 1_770_091_536_789, isParents: true },
   parent: { address: { workflow: 'shop', id: 's-1' }, path: 'order', incarnation: 4, depth: 1 },
 })
 

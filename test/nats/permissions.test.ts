@@ -6,6 +6,7 @@ import { isRegistered, registerWorkflow } from '../../src/nats/config.ts'
 import { NatsDeadLetterList } from '../../src/nats/dead-letter-list.ts'
 import { NatsEventSink } from '../../src/nats/events.ts'
 import { NatsHeartbeats } from '../../src/nats/heartbeats.ts'
+import { NatsHints } from '../../src/nats/hints.ts'
 import { NatsInbox } from '../../src/nats/inbox.ts'
 import { isHeld, NatsLeases } from '../../src/nats/leases.ts'
 import { NatsParking } from '../../src/nats/parking.ts'
@@ -26,6 +27,8 @@ const clientPermissions: Permissions = {
   publish: {
     allow: [
       'hf.prod.in.>',
+      // To have what it cancels aborted at once.
+      'hf.prod.hint.>',
       '$JS.API.DIRECT.GET.KV_hf_prod_config.>',
       '$JS.API.DIRECT.GET.KV_hf_prod_instances.>',
       // To see whether a node runs an instance.
@@ -85,8 +88,8 @@ const nodePermissions: Permissions = {
       ]),
     ],
   },
-  // Besides answers: who is alive, which partitions are given up, and who asks whether this node is alive.
-  subscribe: { allow: ['_INBOX.>', '$KV.hf_prod_leases.>', 'hf.prod.node.*'] },
+  // Besides answers: who is alive, which partitions are given up, who asks whether this node is alive, what is cancelled.
+  subscribe: { allow: ['_INBOX.>', '$KV.hf_prod_leases.>', 'hf.prod.node.*', 'hf.prod.hint.>'] },
 }
 
 interface Limited {
@@ -116,7 +119,11 @@ describe('permissions', () => {
 
     const { answer, subject } = replies.expect()
     const envelope = sampleEnvelope(addressIn(3, namespace.partitions))
+    const hinted: string[] = []
+    await new NatsHints(admin, namespace).listen(({ target }) => hinted.push(target.id))
     await new NatsInbox(limited, namespace).publish(envelope, { replyTo: subject })
+    new NatsHints(limited, namespace).send({ target: address, isForced: false })
+    await until(() => hinted.length > 0)
     await owner.count(1)
     owner.messages[0]!.reply(Uint8Array.of(7))
     await new NatsStore(admin, namespace).commit(numbered(address, 1), sampleSummary(), 0)
@@ -218,6 +225,10 @@ describe('permissions', () => {
     const lease = (await leases.acquire(3))!
     await leases.release(await leases.renew(lease))
     await heartbeats.leave()
+    const hinted: string[] = []
+    await new NatsHints(limited, namespace).listen(({ target }) => hinted.push(target.id))
+    new NatsHints(limited, namespace).send({ target: address, isForced: false })
+    await until(() => hinted.length > 0)
     await until(() => left.length > 0 && released.length > 0)
     await inbox.publish(sampleEnvelope(addressIn(3, namespace.partitions), 1))
     await inbox.open(3, 1, first)
@@ -304,6 +315,9 @@ describe('permissions', () => {
     await expect(claimName(limited, namespace, node)).rejects.toMatchObject(denied('hf.prod.node.a'))
     await expect(new NatsHeartbeats(limited, namespace, node).listen(silent)).rejects.toMatchObject(
       denied('$KV.hf_prod_leases.node.*'),
+    )
+    await expect(new NatsHints(limited, namespace).listen(() => {})).rejects.toMatchObject(
+      denied('hf.prod.hint.>'),
     )
   })
 

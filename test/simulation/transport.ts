@@ -3,6 +3,7 @@ import type {
   Blobs,
   EventSink,
   Heartbeats,
+  Hints,
   Inbox,
   Leases,
   RecordSummary,
@@ -17,6 +18,7 @@ import { encodeRecord } from '../../src/codec/record.ts'
 import { MemoryBlobs } from '../../src/memory/blobs.ts'
 import { MemoryEventSink } from '../../src/memory/events.ts'
 import { MemoryHeartbeats } from '../../src/memory/heartbeats.ts'
+import { MemoryHints } from '../../src/memory/hints.ts'
 import { MemoryLeases } from '../../src/memory/leases.ts'
 import { MemorySnapshots } from '../../src/memory/snapshots.ts'
 import { MemoryStore } from '../../src/memory/store.ts'
@@ -50,6 +52,7 @@ export function simClientTransport(context: SimTransportContext): ClientTranspor
       registerWorkflow: async () => {},
     },
     blobs: simBlobs(context),
+    hints: simHints(context),
     inbox: simInbox(context),
     partitions: namespace.partitions,
     replies: simReplies(context),
@@ -195,6 +198,17 @@ function simHeartbeats({ link }: SimTransportContext, heartbeats: MemoryHeartbea
           alive: (name, agoMs) => link.push('heartbeats', () => listener.alive(name, agoMs)),
           left: name => link.push('heartbeats', () => listener.left(name)),
         }),
+      ),
+  }
+}
+
+function simHints({ link, server }: SimTransportContext): Hints {
+  const hints = new MemoryHints(server.namespace)
+  return {
+    send: hint => link.send('hints', `hint ${formatAddress(hint.target)}`, () => hints.send(hint)),
+    listen: listener =>
+      link.request('hints', 'listen to hints', () =>
+        hints.listen(hint => link.push('hints', () => listener(hint))),
       ),
   }
 }

@@ -68,13 +68,14 @@ function describe(name: string, snapshot: InstanceSnapshot, view: View): string[
 }
 
 function facts(
-  { createdAt, event, revision, stopReason, updatedAt, value, version }: InstanceSnapshot,
+  { cancelling, createdAt, event, revision, status, stopReason, updatedAt, value, version }: InstanceSnapshot,
   { now, style }: View,
 ): string[] {
   const moment = (date: Date) => `${formatDate(date)}, ${formatAge(now - date.getTime())} ago`
   const rows: [string, readonly string[]][] = [
     ['State', stateLines(value).map(printable)],
-    ['Paused', stopReason === undefined ? [] : [printable(stopReason)]],
+    [status === 'paused' ? 'Paused' : 'Cancelled', stopReason === undefined ? [] : [printable(stopReason)]],
+    ['Ends', cancelling === undefined ? [] : [endText(cancelling, now)]],
     ['Started', [moment(createdAt)]],
     ['Changed', [`${moment(updatedAt)}, by ${printable(event)}`]],
     ['Version', [`${version}, revision ${revision}`]],
@@ -82,6 +83,10 @@ function facts(
   return rows.flatMap(([title, lines]) =>
     lines.map((line, index) => `${style.dim(pad(index === 0 ? title : '', 10))}${line}`),
   )
+}
+
+function endText({ deadline, reason }: NonNullable<InstanceSnapshot['cancelling']>, now: number): string {
+  return `at the latest ${formatDue(deadline.getTime(), now)}${reason === '' ? '' : `: ${printable(reason)}`}`
 }
 
 export function section(title: string, lines: readonly string[], style: Style): string[] {
