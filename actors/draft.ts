@@ -243,11 +243,11 @@ export class Draft {
    * Asks again for everything a stored record owes: used once, after loading, by whoever now runs the
    * instance. Running activities count one more attempt. A stopped instance only delivers what it owes others.
    */
-  resume(): void {
+  resume(now: number): void {
     if (this.isStopped) {
       this.#outbox.resumeToOthers()
     } else {
-      this.#invocations.resume()
+      this.#resumeActivities(now)
       this.#outbox.resume()
     }
   }
@@ -336,7 +336,7 @@ export class Draft {
       this.#stop = { reason: envelope.reason }
       return 'accepted'
     }
-    this.#goOn()
+    this.#goOn(now)
     return 'accepted'
   }
 
@@ -350,7 +350,7 @@ export class Draft {
     if (isSame && force !== true) return 'ignored'
     this.#lastEvent = envelope.type
     const takesIt = before !== undefined || this.#takesCancel(reason)
-    if (wasStopped) this.#goOn()
+    if (wasStopped) this.#goOn(now)
     if (force === true || !takesIt) return this.#stopAll(mannerOf(envelope), now)
     return before === undefined ? this.#send('', cancelEvent(reason), now) : 'accepted'
   }
@@ -371,10 +371,15 @@ export class Draft {
     return isUnderWay ? this.#cancellation!.deadline : Number.POSITIVE_INFINITY
   }
 
-  #goOn(): void {
+  #goOn(now: number): void {
     this.#stop = undefined
-    this.#invocations.resume()
+    this.#resumeActivities(now)
     this.#outbox.resumeActions()
+  }
+
+  /** What is going to be stopped at once need not begin again. */
+  #resumeActivities(now: number): void {
+    if (this.#deadline > now) this.#invocations.resume()
   }
 
   #send(path: ActorPath, event: EventObject, now: number): Reception {

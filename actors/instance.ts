@@ -165,7 +165,7 @@ export class Instance<D extends Delivery> {
       }
     }
     if (this.#draft !== undefined) {
-      this.#draft.resume()
+      this.#draft.resume(this.#host.now())
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
     }

@@ -98,7 +98,7 @@ class Gathering {
   /** Another process goes on from the record; answers what it asks for. */
   crash(record = this.record(), workflow = this.workflow): readonly Effect[] {
     this.draft = Draft.from(workflow, record)
-    this.draft.resume()
+    this.draft.resume(0)
     return this.draft.takeEffects()
   }
 

@@ -250,6 +250,16 @@ describe('an instance that is cancelled', () => {
     expect(next.doings).toEqual(['start undo 2', 'stop undo'])
   })
 
+  it('begins nothing again that is overdue to stop', () => {
+    const bench = Bench.after('BOOK')
+    bench.cancel({ graceMs: 500 })
+    const next = Bench.successorOf(bench, 1_500)
+    next.reach(1_500)
+
+    expect(next.record.status).toBe('cancelled')
+    expect(next.doings).toEqual(['stop undo'])
+  })
+
   it('is cancelled, not done, when a successor ends what its machine began', () => {
     const bench = Bench.after('BOOK')
     bench.cancel()

@@ -4,8 +4,14 @@
  */
 import { createNode, type NodeOptions } from '../../src/index.ts'
 import { gatherer } from '../support/bulks.ts'
-import { child } from '../support/families.ts'
+import { bookingOf, type Work } from '../support/cancelling.ts'
+import { child, parent } from '../support/families.ts'
 import { echo, tally } from '../support/workflows.ts'
+
+/** What undoes a booking takes until the next process. */
+const undoAgain = ({ attempt, finish, name }: Work) => {
+  if (name === 'undo' && attempt > 1) finish('undone by the next')
+}
 
 const [servers = '', namespace = '', options = '{}'] = process.argv.slice(2)
 await createNode({
@@ -13,7 +19,7 @@ await createNode({
   namespace,
   name: 'mortal',
   partitions: 4,
-  workflows: [tally, echo, gatherer, child],
+  workflows: [tally, echo, gatherer, child, parent, bookingOf(undoAgain)],
   log: 'error',
   ...(JSON.parse(options) as Partial<NodeOptions>),
 })

@@ -36,6 +36,11 @@ export function isFinal(chain: Chain | undefined): boolean {
   return chain !== undefined && isFinalStatus(chain.record.status)
 }
 
+/** Whether it has been cancelled: it may pass over what it is sent. */
+export function isUnwanted(chain: Chain | undefined): boolean {
+  return chain?.record.cancellation !== undefined
+}
+
 /** Whether the event has been applied. */
 export function isApplied(chain: Chain | undefined, event: EventObject): boolean {
   const tag = String(event['tag'])
@@ -56,5 +61,14 @@ export function brokenBy(last: Chain, next: Chain): string | undefined {
     return 'it is paused, and something is due'
   if (next.record.counter < last.record.counter) return 'its counter goes back'
   if (isFinal(last) && (next.added.length > 0 || !isFinal(next))) return 'it had finished'
+  return wrongCancellation(last.record, next.record)
+}
+
+/** Who is cancelled stays so, and may only have less time for it. */
+function wrongCancellation(last: InstanceRecord, next: InstanceRecord): string | undefined {
+  if (last.cancellation === undefined) return undefined
+  if (next.cancellation === undefined) return 'it was cancelled'
+  if (next.cancellation.deadline > last.cancellation.deadline) return 'its deadline was put off'
+  if (next.status === 'running' || next.status === 'done') return `it was cancelled, and is ${next.status}`
   return undefined
 }

@@ -7,7 +7,7 @@ import type { BlobKey, InboxMessage, Lease, ParkedPlace } from '../../actors/por
 import type { Address } from '../../actors/address.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
-import { brokenBy, isApplied, isFinal, linked, type Chain } from './chain.ts'
+import { brokenBy, isApplied, isFinal, isUnwanted, linked, type Chain } from './chain.ts'
 import { checkLog } from './ledger-log.ts'
 import { Harvests } from './harvests.ts'
 import type { Fleet, LedgerEvent, PersistenceName } from './ledger.ts'
@@ -107,7 +107,11 @@ export class Checker {
   answered(id: string, event: LedgerEvent, type: string): void {
     const chain = this.#chains.get(`ledger/${id}`)
     const isTrue =
-      type === 'accepted' ? isApplied(chain, { ...event }) : type === 'rejected' && isFinal(chain)
+      type === 'accepted'
+        ? isApplied(chain, { ...event })
+        : type === 'rejected'
+          ? isFinal(chain)
+          : isUnwanted(chain)
     if (!isTrue) this.#world.violated(`${event.tag} to ${id} was answered '${type}', which no record says`)
   }
 
@@ -161,6 +165,11 @@ export class Checker {
     )
   }
 
+  /** A hint reaches a process: what it interrupts may run again, when the cancel takes its time. */
+  hinted(process: SimProcess, address: Address): void {
+    this.#mayRepeat(process, address)
+  }
+
   /** A node is about to emit an event: the record that asks for it must be stored. */
   emitting(process: SimProcess, address: Address, effectId: string): void {
     const key = formatAddress(address)
@@ -186,6 +195,8 @@ export class Checker {
     if (!isAsked) this.#world.violated(`${process.name} runs ${idempotencyKey}, which no record asks for`)
     if (chain?.record.status === 'paused' && this.#writers.get(key) === process)
       this.#world.violated(`${process.name} runs ${idempotencyKey}, but has paused ${key}`)
+    if (isFinal(chain) && this.#writers.get(key) === process)
+      this.#world.violated(`${process.name} runs ${idempotencyKey}, but has ended ${key}`)
     this.#countOnce(process, address, idempotencyKey)
   }
 
@@ -243,7 +254,7 @@ export class Checker {
     const { envelope } = content
     const key = formatAddress(envelope.target)
     const chain = this.#chains.get(key)
-    if (this.#buried.has(envelope.id) || isFinal(chain)) return true
+    if (this.#buried.has(envelope.id) || isFinal(chain) || isUnwanted(chain)) return true
     // There is nothing to be stopped.
     if (envelope.type === 'cancel' && this.#starts.get(key) !== 'accepted') return true
     return envelope.type === 'send' ? isApplied(chain, envelope.event) : chain !== undefined

@@ -187,6 +187,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
           },
           TOLD: { actions: { type: 'noteAs', params: { as: 'told' } } },
           CLOSE: { target: 'closed', actions: ['note', 'publish'] },
+          'workflow.cancel': 'closing',
         },
         states: {
           worker: {
@@ -291,6 +292,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
           },
         },
       },
+      closing: { after: { 700: 'closed' } },
       closed: { type: 'final' },
     },
   })

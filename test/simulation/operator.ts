@@ -1,5 +1,6 @@
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { Address } from '../../actors/address.ts'
+import { decodeRecord } from '../../src/codec/record.ts'
 import { Client } from '../../src/client/client.ts'
 import type { ClientTransport } from '../../src/nats/transport.ts'
 import type { SimProcess } from './process.ts'
@@ -17,16 +18,21 @@ export interface OperatorContext {
 
 const retryMs = 100
 
-/** Somebody who pauses and resumes instances as he likes, until it is calm: then he lets all of them go on. */
+/**
+ * Somebody who pauses and resumes instances as he likes, and maybe cancels some, until it is calm: then he lets all of them
+ * go on.
+ */
 export class Operator {
   readonly #context: OperatorContext
   readonly #client: Client
+  readonly #mayCancel: boolean
   #count = 0
   #isCalm = false
 
   constructor(context: OperatorContext) {
     const { process, transport } = context
     this.#context = context
+    this.#mayCancel = context.world.random.chance(0.4)
     this.#client = new Client({
       ...transport,
       clock: process.clock,
@@ -44,6 +50,10 @@ export class Operator {
     const { paceMs, process, world } = this.#context
     for (;;) {
       await process.sleep(world.random.between(0, 2 * paceMs))
+      if (this.#mayCancel && !this.#isCalm && world.random.chance(0.1)) {
+        await this.#cancel()
+        continue
+      }
       const target = this.#pick()
       if (target === undefined) continue
       if (this.#isCalm || world.random.chance(0.3)) await this.#control(target, 'resume')
@@ -60,11 +70,33 @@ export class Operator {
   }
 
   /** Tries until it is known to be durable. */
-  async #control({ workflow, id }: Address, what: 'pause' | 'resume'): Promise<void> {
-    const envelopeId = `operator-${++this.#count}`
+  #control({ workflow, id }: Address, what: 'pause' | 'resume'): Promise<void> {
+    const options = { id: `operator-${++this.#count}`, timeout: '2s' } as const
+    return this.#persist(() => this.#client.instance(workflow, id)[what](options))
+  }
+
+  /** Ends a ledger or its chore. Of a fleet everyone comes home, or its harvest would be another one. */
+  async #cancel(): Promise<void> {
+    const { server, world } = this.#context
+    const all = [...server.namespace.records.values()].filter(
+      ({ data }) => decodeRecord(data).parent?.index === undefined,
+    )
+    if (all.length === 0) return
+    const { random } = world
+    const { workflow, id } = random.pick(all).address
+    const options = {
+      force: random.chance(0.4),
+      grace: Math.round(random.skewed(0, 4_000)),
+      id: `operator-${++this.#count}`,
+      timeout: '2s',
+    } as const
+    await this.#persist(() => this.#client.instance(workflow, id).cancel(options))
+  }
+
+  async #persist(attempt: () => Promise<unknown>): Promise<void> {
     for (;;) {
       try {
-        await this.#client.instance(workflow, id)[what]({ id: envelopeId, timeout: '2s' })
+        await attempt()
         return
       } catch (error) {
         const isDurable = isRuntimeError(error, 'TIMEOUT') || isRuntimeError(error, 'INSTANCE_FINISHED')

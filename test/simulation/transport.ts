@@ -202,13 +202,18 @@ function simHeartbeats({ link }: SimTransportContext, heartbeats: MemoryHeartbea
   }
 }
 
-function simHints({ link, server }: SimTransportContext): Hints {
+function simHints({ checker, link, server }: SimTransportContext): Hints {
   const hints = new MemoryHints(server.namespace)
   return {
     send: hint => link.send('hints', `hint ${formatAddress(hint.target)}`, () => hints.send(hint)),
     listen: listener =>
       link.request('hints', 'listen to hints', () =>
-        hints.listen(hint => link.push('hints', () => listener(hint))),
+        hints.listen(hint =>
+          link.push('hints', () => {
+            checker.hinted(link.process, hint.target)
+            listener(hint)
+          }),
+        ),
       ),
   }
 }
