@@ -12,12 +12,15 @@ const thrownBy = (event: unknown) => {
 }
 
 describe('checkEvent', () => {
-  it.each([{ type: 'PAY' }, { type: 'pay.card.*' }, { type: 'xstate' }, { type: '**', extra: 1 }])(
-    'answers %o unchanged',
-    event => {
-      expect(checkEvent(event)).toBe(event)
-    },
-  )
+  it.each([
+    { type: 'PAY' },
+    { type: 'pay.card.*' },
+    { type: 'xstate' },
+    { type: 'workflow' },
+    { type: '**', extra: 1 },
+  ])('answers %o unchanged', event => {
+    expect(checkEvent(event)).toBe(event)
+  })
 
   it.each([undefined, null, 'PAY', 7, [], [{ type: 'PAY' }], () => {}])(
     'refuses %o, which is no object',
@@ -36,14 +39,19 @@ describe('checkEvent', () => {
     },
   )
 
-  it.each(['*', 'xstate.', 'xstate.stop', 'xstate.done.actor.charge', 'xstate.after.1000.order'])(
-    'refuses the type %s, which XState keeps for itself',
-    type => {
-      const error = thrownBy({ type })
+  it.each([
+    '*',
+    'xstate.',
+    'xstate.stop',
+    'xstate.done.actor.charge',
+    'xstate.after.1000.order',
+    'workflow.',
+    'workflow.cancel',
+  ])('refuses the type %s, which is kept for XState or the runtime', type => {
+    const error = thrownBy({ type })
 
-      expect(error).toBeInstanceOf(RuntimeError)
-      expect(error).toMatchObject({ code: 'EVENT_RESERVED', fields: { type } })
-      expect(error.message).toContain(`'${type}'`)
-    },
-  )
+    expect(error).toBeInstanceOf(RuntimeError)
+    expect(error).toMatchObject({ code: 'EVENT_RESERVED', fields: { type } })
+    expect(error.message).toContain(`'${type}'`)
+  })
 })

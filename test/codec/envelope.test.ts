@@ -59,6 +59,9 @@ describe('encodeEnvelope and decodeEnvelope', () => {
     ['a pause', { ...base, type: 'pause' }],
     ['a pause with its reason', { ...base, type: 'pause', reason: 'ż' }],
     ['a resume', { ...base, type: 'resume' }],
+    ['a cancel', { ...base, type: 'cancel', reason: '' }],
+    ['a forced cancel', { ...base, type: 'cancel', reason: 'ż', force: true }],
+    ['a cancel with its grace', { ...base, type: 'cancel', reason: 'ż', graceMs: 0 }],
   ])('give back %s', (_, envelope) => {
     expect(decodeEnvelope(encodeEnvelope(envelope))).toStrictEqual(envelope)
   })
@@ -170,6 +173,10 @@ describe('decodeEnvelope', () => {
     ['parent.index', { type: 'start', parent: { ...parent, index: -1 } }],
     ['index', { ...settleOfBulk, outcome: { status: 'done' }, index: 1.5 }],
     ['reason', { type: 'cancel' }],
+    ['force', { type: 'cancel', reason: '', force: 1 }],
+    ['graceMs', { type: 'cancel', reason: '', graceMs: -1 }],
+    ['graceMs', { type: 'cancel', reason: '', graceMs: 0.5 }],
+    ['graceMs', { type: 'cancel', reason: '', graceMs: 365 * 86_400_000 + 1 }],
     ['reason', { type: 'pause', reason: 'x'.repeat(1_025) }],
   ])('refuses a wrong %s: %o', (field, change) => {
     const content = { ...foreignSend, ...change }
@@ -194,14 +201,20 @@ describe('decodeEnvelope', () => {
     expect(message({ target: { workflow: 'order', id: '' } })).toContain('1 to 256 bytes of UTF-8')
   })
 
-  it.each(['*', 'xstate.stop', 'xstate.done.actor.charge'])('refuses the reserved event type %s', type => {
-    for (const bytes of [
-      json({ ...foreignSend, event: { type } }),
-      encodeValue({ ...foreignSend, event: { type } }),
-    ]) {
-      expect(errorOf(() => decodeEnvelope(bytes))).toMatchObject({ code: 'EVENT_RESERVED', fields: { type } })
-    }
-  })
+  it.each(['*', 'xstate.stop', 'xstate.done.actor.charge', 'workflow.cancel'])(
+    'refuses the reserved event type %s',
+    type => {
+      for (const bytes of [
+        json({ ...foreignSend, event: { type } }),
+        encodeValue({ ...foreignSend, event: { type } }),
+      ]) {
+        expect(errorOf(() => decodeEnvelope(bytes))).toMatchObject({
+          code: 'EVENT_RESERVED',
+          fields: { type },
+        })
+      }
+    },
+  )
 
   it.each([
     ['msgpack', encodeEnvelope(sampleSend())],
