@@ -38,8 +38,6 @@ export interface ActivityCounts {
   readonly running: number
   /** For a slot: see the options `concurrency` and `rate` of `activity()`. */
   readonly waiting: number
-  /** Attempts of an `activity()` that go on though their signal is aborted: what comes of them is dropped. */
-  readonly abandoned: number
 }
 
 /**
@@ -62,10 +60,15 @@ export class Activities {
     this.#slots = new ActivitySlots(clock, concurrency)
   }
 
-  /** How many are running, how many wait for a slot, and how many go on though nobody wants them any more. */
+  /** How many are running, and how many wait for a slot. */
   get counts(): ActivityCounts {
     const { waiting } = this.#slots
-    return { running: this.#size - waiting, waiting, abandoned: this.#abandoned }
+    return { running: this.#size - waiting, waiting }
+  }
+
+  /** How many attempts of an `activity()` go on though nobody wants them any more: they ignore their signal. */
+  get abandoned(): number {
+    return this.#abandoned
   }
 
   start(start: ActivityStart): void {

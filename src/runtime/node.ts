@@ -62,6 +62,8 @@ export interface NodeStatus {
   /** Instances in memory. */
   readonly resident: number
   readonly activities: ActivityCounts
+  /** Attempts of an `activity()` that go on though their signal is aborted: what comes of them is dropped. */
+  readonly abandoned: number
 }
 
 /**
@@ -188,6 +190,7 @@ export class Node implements AsyncDisposable {
       partitions: { serving: this.#serving.size, total: this.#transport.partitions },
       resident,
       activities: this.#activities.counts,
+      abandoned: this.#activities.abandoned,
     }
   }
 

@@ -192,8 +192,8 @@ describe('an activity that ignores its signal (S10)', () => {
     for (const id of ['a', 'b']) workOf(id).finish('too late')
     await expect.poll(() => node.status().abandoned).toBe(0)
 
-    expect(running).toMatchObject({ activities: 2, abandoned: 0 })
-    expect(cancelled).toMatchObject({ activities: 0, abandoned: 2, resident: 0 })
+    expect(running).toMatchObject({ activities: { running: 2 }, abandoned: 0 })
+    expect(cancelled).toMatchObject({ activities: { running: 0 }, abandoned: 2, resident: 0 })
     expect((await handles[0]!.get())?.context.answer).toBe('')
   })
 })
