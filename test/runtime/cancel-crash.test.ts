@@ -50,9 +50,11 @@ describe('a node killed right after a cancel is durable', () => {
     await cancelling.catch(() => {})
     await handle.waitFor(s => s.status === 'cancelled', { timeout: '20s' })
 
-    await until(
-      async () => (await collect(client.list({ workflow: child, status: 'cancelled' }))).length === 1,
-    )
+    await expect
+      .poll(async () => (await collect(client.list({ workflow: child }))).map(({ status }) => status), {
+        timeout: 20_000,
+      })
+      .toEqual(['cancelled'])
   })
 })
 

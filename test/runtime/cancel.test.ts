@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { RuntimeError, type InstanceHandle, type Node } from '../../src/index.ts'
+import type { InstanceHandle, Node, RuntimeError } from '../../src/index.ts'
 import { connect as connectLibrary } from 'nats'
 
 import { NatsHints } from '../../src/nats/hints.ts'

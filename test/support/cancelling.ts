@@ -11,7 +11,7 @@ export interface Work {
   readonly name: 'book' | 'undo'
   /** When its signal was aborted. */
   readonly aborted: Promise<void>
-  finish(answer: string): void
+  readonly finish: (answer: string) => void
 }
 
 /**
