@@ -59,6 +59,7 @@ describe('the README', () => {
     ['quick-start', /^receipt for 1250 cents \(order\/o-1\/.+\)\n$/],
     ['together', /^144 booked\n$/],
     ['pausing', /^paused 0\n5\n$/],
+    ['queueing', /^(shipped for (acme|emca)\n){3}\{ running: 0, waiting: 0 \}\n$/],
     ['cancelling', /^cancelling\ncancelled\n$/],
     ['dead-letters', /^1 INSTANCE_NOT_FOUND till\/t-1 .*\n\{ replayed: 1, left: 0 \}\n5\n$/],
   ])('has a program %s that typechecks and runs', { timeout: 60_000 }, async (name, expected) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import type { Priority } from '../../actors/activity-queue.ts'
 import { ActivitySlots, type ActivityLimits, type Slot } from '../../actors/activity-slots.ts'
+import type { Clock } from '../../actors/ports.ts'
 import { ManualClock } from '../../src/memory/clock.ts'
 
 const unlimited: ActivityLimits = { concurrency: Infinity, rate: undefined }
@@ -118,5 +119,31 @@ describe('activity slots', () => {
 
     expect(before).toEqual(['a', 'other'])
     expect(begun).toEqual(['a', 'other', 'b'])
+  })
+
+  it('go to those that wait, not to one that comes when the rate allows more and the timer is late', () => {
+    let now = 0
+    let fire = () => {}
+    const clock: Clock = {
+      now: () => now,
+      monotonic: () => now,
+      setTimer(_, callback) {
+        fire = callback
+        return { cancel() {} }
+      },
+    }
+    const slots = new ActivitySlots(clock, Infinity)
+    const limits = { ...unlimited, rate: { limit: 1, perMs: 1000 } }
+    const begun: string[] = []
+    const ask = (name: string) =>
+      slots.ask(limits, { priority: 3, fairness: undefined }, () => begun.push(name))
+    ask('a')
+    ask('b')
+    now = 1001
+
+    ask('c')
+    fire()
+
+    expect(begun).toEqual(['a', 'b'])
   })
 })

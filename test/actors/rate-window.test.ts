@@ -40,8 +40,23 @@ describe('a rate window', () => {
   })
 
   it('holds nothing back for longer than that takes', () => {
-    expect(begin({ limit: 3, perMs: 100 }, [0, 10, 20, 30, 40, 250, 250, 250, 250])).toEqual([
-      0, 10, 20, 100, 110, 250, 250, 250, 350,
-    ])
+    const gaps = fc.array(fc.oneof(fc.constant(0), fc.nat({ max: 60 })), { maxLength: 100 })
+    fc.assert(
+      fc.property(rates, gaps, (rate, between) => {
+        let at = 0
+        const wantedAt = between.map(gap => (at += gap))
+
+        const begunAt = begin(rate, wantedAt)
+
+        const earliest = begunAt.map((_, index) =>
+          Math.max(
+            wantedAt[index]!,
+            begunAt[index - 1] ?? 0,
+            (begunAt[index - rate.limit] ?? -Infinity) + rate.perMs,
+          ),
+        )
+        expect(begunAt).toEqual(earliest)
+      }),
+    )
   })
 })
