@@ -43,7 +43,15 @@ const trip = setup({
   initial: 'idle',
   on: { HEAR: { actions: assign({ heard: ({ context }) => context.heard + 1 }) } },
   states: {
-    idle: { on: { BOOK: 'booking', LODGE: 'lodging', LODGE_FREELY: 'lodgingFreely', WAIT: 'waiting' } },
+    idle: {
+      on: {
+        BOOK: 'booking',
+        LODGE: 'lodging',
+        LODGE_FREELY: 'lodgingFreely',
+        WAIT: 'waiting',
+        ANYTHING: 'open',
+      },
+    },
     booking: {
       invoke: { id: 'book', src: 'book', onDone: 'idle' },
       on: {
@@ -57,11 +65,9 @@ const trip = setup({
     undone: { type: 'final' },
     lodging: {
       invoke: { id: 'lodge', src: 'lodge' },
-      on: {
-        '*': { actions: assign({ heard: 99 }) },
-        'workflow.cancel': { guard: 'throws', target: 'undone' },
-      },
+      on: { 'workflow.cancel': { guard: 'throws', target: 'undone' } },
     },
+    open: { on: { '*': { actions: assign({ heard: 99 }) } } },
     lodgingFreely: { invoke: { id: 'lodge', src: 'lodgeFreely' } },
     waiting: { after: { 5_000: 'undone' } },
   },
@@ -197,12 +203,15 @@ describe('an instance that is cancelled', () => {
     expect(bench.verdicts.at(-1)).toMatchObject({ type: 'accepted', snapshot: { status: 'stopped' } })
   })
 
-  it('stops at once where its machine takes only any event at all, or a guard of it throws', () => {
-    const bench = Bench.after('LODGE')
-    bench.cancel()
+  it.each(['ANYTHING', 'LODGE'])(
+    'stops at once after %s: there only any event is taken, or a guard throws',
+    type => {
+      const bench = Bench.after(type)
+      bench.cancel()
 
-    expect(bench.record).toMatchObject({ status: 'cancelled', snapshot: { context: { heard: 0 } } })
-  })
+      expect(bench.record).toMatchObject({ status: 'cancelled', snapshot: { context: { heard: 0 } } })
+    },
+  )
 
   it('stops at once when it is forced, though its machine would take it', () => {
     const bench = Bench.after('BOOK')
@@ -455,6 +464,7 @@ describe('a hint', () => {
     bench.store()
     bench.store()
     bench.instance.uncancelled()
+    bench.store()
 
     expect(bench.doings).toEqual(['start book 1', 'stop book', 'start book 2'])
   })

@@ -205,7 +205,9 @@ export class Sender {
   #turnOut(): Partial<Job> {
     const random = this.#random
     if (random.chance(0.15)) return { durationMs: Number.POSITIVE_INFINITY }
-    return random.chance(0.15) ? { isRefused: true, patienceMs: Number.POSITIVE_INFINITY } : {}
+    // Somebody else may cancel one that is waited for however long it takes.
+    const patience = random.chance(0.2) ? { patienceMs: Number.POSITIVE_INFINITY } : {}
+    return random.chance(0.15) ? { isRefused: true, patienceMs: Number.POSITIVE_INFINITY } : patience
   }
 
   #fleet(tag: string): Fleet {
