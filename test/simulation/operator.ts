@@ -1,5 +1,6 @@
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { Address } from '../../actors/address.ts'
+import { isFinal } from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
 import { Client } from '../../src/client/client.ts'
 import type { ClientTransport } from '../../src/nats/transport.ts'
@@ -50,7 +51,7 @@ export class Operator {
     const { paceMs, process, world } = this.#context
     for (;;) {
       await process.sleep(world.random.between(0, 2 * paceMs))
-      if (this.#mayCancel && !this.#isCalm && world.random.chance(0.1)) {
+      if (this.#mayCancel && !this.#isCalm && world.random.chance(0.25)) {
         await this.#cancel()
         continue
       }
@@ -78,12 +79,14 @@ export class Operator {
   /** Ends a ledger or its chore. Of a fleet everyone comes home, or its harvest would be another one. */
   async #cancel(): Promise<void> {
     const { server, world } = this.#context
-    const all = [...server.namespace.records.values()].filter(
-      ({ data }) => decodeRecord(data).parent?.index === undefined,
-    )
-    if (all.length === 0) return
     const { random } = world
-    const { workflow, id } = random.pick(all).address
+    const all = [...server.namespace.records.values()].filter(
+      ({ data, summary }) =>
+        decodeRecord(data).parent?.index === undefined && (random.chance(0.1) || !isFinal(summary!.status)),
+    )
+    const chores = all.filter(({ address }) => address.workflow === 'chore')
+    if (all.length === 0) return
+    const { workflow, id } = random.pick(chores.length > 0 && random.chance(0.5) ? chores : all).address
     const options = {
       force: random.chance(0.4),
       grace: Math.round(random.skewed(0, 4_000)),

@@ -206,7 +206,7 @@ export class Sender {
     const random = this.#random
     if (random.chance(0.15)) return { durationMs: Number.POSITIVE_INFINITY }
     // Somebody else may cancel one that is waited for however long it takes.
-    const patience = random.chance(0.2) ? { patienceMs: Number.POSITIVE_INFINITY } : {}
+    const patience = random.chance(0.5) ? { patienceMs: Number.POSITIVE_INFINITY } : {}
     return random.chance(0.15) ? { isRefused: true, patienceMs: Number.POSITIVE_INFINITY } : patience
   }
 
