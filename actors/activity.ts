@@ -1,9 +1,9 @@
-import type { ActorPath, Address } from './address.ts'
-import type { EventObject } from './event.ts'
+import type { Address } from './address.ts'
 import type { Queueing } from './activity-slots.ts'
 import type { ActivityRecord } from './record.ts'
 import type { RetryPolicy } from './retry.ts'
-import type { LeafOutcome } from './leaf-outcome.ts'
+
+export type { ActivityReport } from './activity-report.ts'
 
 /** What a running attempt is given. */
 export interface ActivityContext<TInput = unknown> {
@@ -16,15 +16,6 @@ export interface ActivityContext<TInput = unknown> {
   readonly idempotencyKey: string
   readonly log: ActivityLog
 }
-
-/** Something an activity of the instance tells it. Dropped when the invocation it names is no longer current. */
-export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } &
-  /** `index`: only that child of a bulk. */
-  (
-    | { readonly type: 'settled'; readonly index?: number | undefined; readonly outcome: LeafOutcome }
-    | { readonly type: 'event'; readonly event: EventObject }
-    | { readonly type: 'moved'; readonly context: unknown }
-  )
 
 /** Structured logging with the ids of the instance and the activity already bound. */
 export interface ActivityLog {

@@ -1,5 +1,12 @@
 import type { Draft } from './draft.ts'
-import type { Delivery, Rejection, StartEnvelope } from './envelope.ts'
+import {
+  isControl,
+  type ControlEnvelope,
+  type Delivery,
+  type Rejection,
+  type StartEnvelope,
+} from './envelope.ts'
+import { isUnborn } from './incident.ts'
 import { isFinal, type InstanceRecord } from './record.ts'
 import { isRepetition } from './repetition.ts'
 import type { Decision } from './turn.ts'
@@ -10,6 +17,8 @@ export interface Known {
   readonly finished: InstanceRecord | undefined
   /** How it was started; undefined while there is no instance. */
   readonly start: Pick<InstanceRecord, 'inputDigest' | 'parent'> | undefined
+  /** Of the stored record; 0 while there is none. */
+  readonly revision: number
 }
 
 /** Why a delivery is not applied to the instance; undefined when it must be. */
@@ -26,9 +35,50 @@ export function objectionTo({ envelope, seq }: Delivery, known: Known): Decision
     draft?.knows(envelope, seq) ?? (finished !== undefined && isRepetition(finished, envelope, seq))
   if (isKnown) return { type: 'duplicate' }
   if (start === undefined) return rejected('INSTANCE_NOT_FOUND', `${name} does not exist: start it first`)
+  if (isControl(envelope)) {
+    const objection = objectionToControl(envelope, name, known)
+    if (objection !== undefined) return objection
+  }
   if (draft !== undefined && !isFinal(draft.status)) return undefined
   const status = draft?.status ?? finished?.status
   return rejected('INSTANCE_FINISHED', `${name} has finished and takes no more events`, { status })
+}
+
+/** Why an instance that is in that status does not let itself be controlled so. */
+function objectionToControl(
+  envelope: ControlEnvelope,
+  name: string,
+  { draft, finished, revision }: Known,
+): Decision | undefined {
+  const status = draft?.status ?? finished!.status
+  const isSuspended = status === 'suspended'
+  switch (envelope.type) {
+    case 'cancel':
+      return undefined
+    case 'pause':
+    case 'resume':
+      if (!isSuspended) return undefined
+      return rejected('INSTANCE_SUSPENDED', `${name} is suspended: retry, skip or fail what has suspended it`)
+    case 'edit':
+      if (!isSuspended && status !== 'paused') {
+        return rejected('INSTANCE_NOT_SUSPENDED', `${name} is ${status}: pause it to edit it`)
+      }
+      if (isUnborn(draft?.incident)) return notBegun(name, 'edit')
+      if (envelope.revision === revision) return undefined
+      return rejected('REVISION_CONFLICT', `${name} has changed since revision ${envelope.revision} was read`)
+    case 'fail':
+    case 'retry':
+    case 'skip':
+      if (!isSuspended) return rejected('INSTANCE_NOT_SUSPENDED', `${name} is not suspended: it is ${status}`)
+      return envelope.type === 'skip' && isUnborn(draft?.incident) ? notBegun(name, 'skip') : undefined
+  }
+}
+
+function notBegun(name: string, what: string): Decision {
+  return rejected(
+    'INSTANCE_NOT_BEGUN',
+    `${name} has not begun, there is nothing to ${what}: retry or fail its start`,
+  )
 }
 
 /** A child must be the child of that invocation, or the one that waits for it would wait for ever. */

@@ -21,16 +21,21 @@ import {
   isControl,
   type CancelEnvelope,
   type ControlEnvelope,
+  type Delivery,
+  type EditEnvelope,
   type Envelope,
   type StartEnvelope,
 } from './envelope.ts'
+import { isRuntimeError } from './errors.ts'
 import { Family } from './family.ts'
+import { endedIn, failureOf, isUnborn, StepFailure, type Incident, type IncidentCause } from './incident.ts'
 import { Invocations } from './invocations.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import { Outbox, type ItemEntry } from './outbox.ts'
 import { PendingEffects } from './pending-effects.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
+import { plainError } from './plain-error.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 import { isFinal, type ActivityRecord, type InstanceRecord, type InstanceStatus } from './record.ts'
 import { isRepetition, nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
@@ -56,6 +61,7 @@ export type Reception = 'accepted' | 'ignored'
 
 export class Draft {
   readonly #identity: Identity
+  readonly #workflow: PreparedWorkflow
   readonly #tree: ActorTree
   readonly #timers: Timers
   readonly #invocations: Invocations
@@ -68,6 +74,11 @@ export class Draft {
   /** Undefined while it goes on. */
   #stop: { readonly reason: string | undefined } | undefined
   #cancellation: Cancellation | undefined
+  /** Undefined unless it is suspended. */
+  #incident: Incident | undefined
+  /** What the step under way is made by, and how often it has been tried. */
+  #cause: IncidentCause | undefined
+  #tries = 1
 
   /** Takes the events that an action sends to its own actor after the commit. */
   onSelfSent: (path: ActorPath, event: EventObject) => void = () => {}
@@ -79,6 +90,7 @@ export class Draft {
     grow: (options: TreeOptions) => ActorTree,
   ) {
     this.#identity = identity
+    this.#workflow = workflow
     const { workflow: name, id, parent } = identity
     const { control, cursor, recent, sources } = base
     this.#applied = { control, cursor, recent, sources }
@@ -102,41 +114,61 @@ export class Draft {
     this.#invocations = new Invocations({ bulks, effects, family }, base.activities)
   }
 
-  /** The first draft of an instance. `seq` is the envelope's place in the inbox. */
+  /**
+   * The first draft of an instance. `seq` is the envelope's place in the inbox.
+   *
+   * @throws StepFailure when its machine does not start, unless its workflow says that it fails then
+   */
   static start(workflow: PreparedWorkflow, envelope: StartEnvelope, seq: number, now: number): Draft {
+    const draft = Draft.unborn(workflow, envelope, seq, now)
+    draft.#begin(envelope, now)
+    return draft
+  }
+
+  /** The same, before anything in it has begun. */
+  static unborn(workflow: PreparedWorkflow, envelope: StartEnvelope, seq: number, now: number): Draft {
     const { target, inputDigest, parent } = envelope
     const identity = { ...target, version: workflow.version, createdAt: now, inputDigest, parent }
     const applied = withApplied(nothingApplied, envelope, seq)
     const base = { timers: none, activities: none, outbox: none, counter: 0, ...applied }
-    const draft = new Draft(identity, base, workflow, options =>
-      ActorTree.init(workflow.machine, envelope.input, options),
-    )
-    draft.#collect(true, now, 'xstate.init')
-    return draft
+    return new Draft(identity, base, workflow, options => ActorTree.blank(options))
   }
 
-  /** A draft that goes on from a stored record. The record is used up: do not read it afterwards. */
+  /**
+   * A draft that goes on from a stored record. The record is used up: do not read it afterwards.
+   *
+   * @throws Error when the snapshot does not fit the machine
+   */
   static from(workflow: PreparedWorkflow, record: InstanceRecord, lastEvent = ''): Draft {
     const { workflow: name, id, version, createdAt, inputDigest, parent } = record
     const identity = { workflow: name, id, version, createdAt, inputDigest, parent }
     const draft = new Draft(identity, record, workflow, options =>
-      ActorTree.restore(workflow.machine, record.snapshot, options),
+      isUnborn(record.incident)
+        ? ActorTree.blank(options)
+        : ActorTree.restore(workflow.machine, record.snapshot, options),
     )
     draft.#lastEvent = lastEvent
+    draft.#incident = record.incident
     if (record.status === 'paused') draft.#stop = { reason: record.stopReason }
     draft.#cancellation = record.cancellation
     return draft
   }
 
   get status(): InstanceStatus {
-    if (this.isStopped) return 'paused'
+    if (this.#incident !== undefined) return 'suspended'
+    if (this.#stop !== undefined) return 'paused'
     const status = statuses[this.#tree.status]
     return this.#cancellation === undefined ? status : statusUnderCancellation(status)
   }
 
   /** Whether it takes only control envelopes, and nothing of it runs, until it goes on. */
   get isStopped(): boolean {
-    return this.#stop !== undefined
+    return this.#stop !== undefined || this.#incident !== undefined
+  }
+
+  /** Why it is suspended; undefined when it is not. */
+  get incident(): Incident | undefined {
+    return this.#incident
   }
 
   /** Earliest moment at which a timer, a retry or its own end is due; undefined when nothing waits for time. */
@@ -187,35 +219,68 @@ export class Draft {
     return isRepetition(this.#applied, envelope, seq)
   }
 
-  /** Applies what came from the inbox. Never call it when the status is final; a stopped one takes only control. */
-  deliver(envelope: Exclude<Envelope, StartEnvelope>, seq: number, now: number): Reception {
-    if (isControl(envelope)) return this.#control(envelope, seq, now)
-    this.#applied = withApplied(this.#applied, envelope, seq)
-    switch (envelope.type) {
-      case 'send':
-        return this.#send('', envelope.event, now)
-      case 'settle': {
-        const { path, incarnation, index, outcome } = envelope
-        return this.report({ type: 'settled', path, incarnation, index, outcome }, now)
-      }
-    }
+  /**
+   * Applies what came from the inbox. Never call it when the status is final; a stopped one takes only control.
+   *
+   * @throws StepFailure, as everything that steps, unless its workflow says that it fails then
+   */
+  deliver(envelope: Exclude<Envelope, EditEnvelope | StartEnvelope>, seq: number, now: number): Reception {
+    this.#markApplied(envelope, seq)
+    return this.#deliver(envelope, now)
+  }
+
+  /**
+   * Suspends it: nothing of it runs, and it takes only control envelopes, until somebody has dealt with the incident.
+   *
+   * @param delivery the envelope that has led to it, which counts as applied
+   */
+  suspend(incident: Incident, delivery?: Delivery): void {
+    if (delivery !== undefined) this.#markApplied(delivery.envelope, delivery.seq)
+    if (!this.isStopped) this.#invocations.halt()
+    this.#stop = undefined
+    this.#incident = incident
+    this.#lastEvent = 'suspend'
+  }
+
+  /**
+   * The draft of a stopped instance in another state. Neither what the old state leaves nor what the new one enters
+   * happens: activities and timers stay as they are.
+   *
+   * @throws Error when the machine has no such state; then this one can be gone on with
+   */
+  edited(envelope: EditEnvelope, seq: number, now: number): Draft {
+    const record = this.record(now)
+    const { context, value } = envelope
+    const draft = Draft.from(
+      this.#workflow,
+      { ...record, snapshot: { ...record.snapshot, context, value } },
+      'edit',
+    )
+    draft.#markApplied(envelope, seq)
+    return draft
   }
 
   /** Applies an event that an action of the instance itself has sent. */
   deliverSelf(path: ActorPath, event: EventObject, now: number): Reception {
+    this.#cause = { type: 'self', path, event }
     return this.#send(path, event, now)
   }
 
   /**
    * Fires every timer and begins every retry that is due, in the order they were due. What becomes due by
    * that is for the next call. When its time to come to an end is over, it stops.
+   *
+   * @param until the number of a timer, which is only taken out: neither it nor what was due after it happens
    */
-  fireDue(now: number): Reception {
+  fireDue(now: number, until?: number): Reception {
     if (this.#deadline <= now) return this.#stopAll({ force: true }, now)
     let reception: Reception = 'ignored'
     for (const timer of this.#timers.due(now)) {
       // An earlier one of this round may have cancelled or replaced it, or ended the instance.
       if (!this.#timers.take(timer)) continue
+      const { target: path, event, dueAt, seq } = timer
+      if (seq === until) return 'accepted'
+      this.#cause = { type: 'timer', path, event, dueAt, seq }
       if (timer.to === undefined) this.#send(timer.target, timer.event, now)
       else this.#outbox.postEvent(timer.to, timer.event)
       reception = 'accepted'
@@ -225,6 +290,11 @@ export class Draft {
 
   /** Applies what a running activity tells. Reports of invocations that are no longer current are ignored. */
   report(report: ActivityReport, now: number): Reception {
+    this.#cause = { type: 'report', report }
+    return this.#report(report, now)
+  }
+
+  #report(report: ActivityReport, now: number): Reception {
     const activity = this.#invocations.find(report.path, report.incarnation)
     if (activity === undefined) return 'ignored'
     switch (report.type) {
@@ -242,9 +312,11 @@ export class Draft {
   /**
    * Asks again for everything a stored record owes: used once, after loading, by whoever now runs the
    * instance. Running activities count one more attempt. A stopped instance only delivers what it owes others.
+   *
+   * @param isStopping whether it is about to be stopped
    */
-  resume(now: number): void {
-    if (this.isStopped) {
+  resume(now: number, isStopping = false): void {
+    if (this.isStopped || isStopping) {
       this.#outbox.resumeToOthers()
     } else {
       this.#resumeActivities(now)
@@ -321,26 +393,77 @@ export class Draft {
       control,
       stopReason: this.#stop?.reason,
       cancellation: this.#cancellation,
+      incident: this.#incident,
       parent,
       counter: this.#counter,
     }
   }
 
-  #control(envelope: ControlEnvelope, seq: number, now: number): Reception {
-    this.#applied = withControlApplied(this.#applied, envelope, seq)
-    if (envelope.type === 'cancel') return this.#cancel(envelope, now)
-    if (this.isStopped === (envelope.type === 'pause')) return 'ignored'
-    this.#lastEvent = envelope.type
-    if (envelope.type === 'pause') {
+  #markApplied(envelope: Envelope, seq: number): void {
+    this.#applied = isControl(envelope)
+      ? withControlApplied(this.#applied, envelope, seq)
+      : withApplied(this.#applied, envelope, seq)
+  }
+
+  #deliver(envelope: Exclude<Envelope, EditEnvelope>, now: number): Reception {
+    this.#cause = { type: 'envelope', envelope }
+    switch (envelope.type) {
+      case 'start':
+        return this.#begin(envelope, now)
+      case 'send':
+        return this.#send('', envelope.event, now)
+      case 'settle': {
+        const { path, incarnation, index, outcome } = envelope
+        return this.#report({ type: 'settled', path, incarnation, index, outcome }, now)
+      }
+      case 'cancel':
+        return this.#cancel(envelope, now)
+      case 'fail':
+      case 'pause':
+      case 'resume':
+      case 'retry':
+      case 'skip':
+        return this.#control(envelope, now)
+    }
+  }
+
+  #begin(envelope: StartEnvelope, now: number): Reception {
+    this.#cause = { type: 'envelope', envelope }
+    this.#tree.begin(this.#workflow.machine, envelope.input)
+    return this.#collect(true, now, 'xstate.init')
+  }
+
+  #control(envelope: Exclude<ControlEnvelope, CancelEnvelope | EditEnvelope>, now: number): Reception {
+    const { type } = envelope
+    const wasStopped = this.isStopped
+    if ((type === 'pause' && wasStopped) || (type === 'resume' && !wasStopped)) return 'ignored'
+    const incident = this.#incident
+    this.#lastEvent = type
+    if (type === 'pause') {
       this.#invocations.halt()
       this.#stop = { reason: envelope.reason }
       return 'accepted'
     }
-    this.#goOn(now)
+    switch (type) {
+      case 'fail':
+        this.#stop = undefined
+        this.#incident = undefined
+        this.#tree.end(failureOf(incident!, envelope.reason))
+        this.#end()
+        this.#outbox.resumeActions()
+        break
+      case 'resume':
+      case 'skip':
+        this.#goOn(now)
+        break
+      case 'retry':
+        this.#goOn(now, true)
+        this.#stepAgain(incident!, now)
+    }
     return 'accepted'
   }
 
-  /** See cancellation.ts. A paused instance goes on by it. */
+  /** See cancellation.ts. A stopped instance goes on by it, without what has suspended it. */
   #cancel(envelope: CancelEnvelope, now: number): Reception {
     const { force, reason } = envelope
     const before = this.#cancellation
@@ -371,15 +494,37 @@ export class Draft {
     return isUnderWay ? this.#cancellation!.deadline : Number.POSITIVE_INFINITY
   }
 
-  #goOn(now: number): void {
+  /**
+   * Goes on after a pause or an incident, before any step: that may no longer want some of what runs.
+   *
+   * @param isStepped whether what has suspended it follows; else it is dropped
+   */
+  #goOn(now: number, isStepped = false): void {
+    const ended = this.#incident && endedIn(this.#incident)
     this.#stop = undefined
-    this.#resumeActivities(now)
+    this.#incident = undefined
+    this.#resumeActivities(now, ended?.incarnation)
+    const isDropped = ended !== undefined && !isStepped
+    if (isDropped && this.#invocations.find(ended.path, ended.incarnation)) this.#invocations.stop(ended.path)
     this.#outbox.resumeActions()
   }
 
-  /** What is going to be stopped at once need not begin again. */
-  #resumeActivities(now: number): void {
-    if (this.#deadline > now) this.#invocations.resume()
+  /**
+   * What is going to be stopped at once need not begin again.
+   *
+   * @param ended the incarnation of an invocation that has already told how it ended
+   */
+  #resumeActivities(now: number, ended?: number): void {
+    if (this.#deadline > now) this.#invocations.resume(ended)
+  }
+
+  #stepAgain({ cause, tries }: Incident, now: number): void {
+    this.#tries = tries + 1
+    this.#cause = cause
+    if (cause?.type === 'envelope') this.#deliver(cause.envelope, now)
+    else if (cause?.type === 'report') this.#report(cause.report, now)
+    else if (cause !== undefined) this.#send(cause.path, cause.event, now)
+    this.#tries = 1
   }
 
   #send(path: ActorPath, event: EventObject, now: number): Reception {
@@ -411,10 +556,20 @@ export class Draft {
    * @param event its type, when the step was made by one
    */
   #collect(isChanged: boolean, now: number, event?: string): Reception {
+    if (this.#tree.status === 'error') this.#throwFailure(now)
     if (isChanged && event !== undefined) this.#lastEvent = event
     for (const effect of this.#tree.takeEffects()) this.#take(effect, now)
     if (this.#tree.status !== 'active') this.#end()
     return isChanged ? 'accepted' : 'ignored'
+  }
+
+  /** Throws what was thrown in the step, if it is that which has ended the root. */
+  #throwFailure(at: number): void {
+    const { thrown } = this.#tree
+    if (thrown === undefined || this.#workflow.onError === 'fail') return
+    const code = isRuntimeError(thrown.error, 'STEP_ENDLESS') ? 'STEP_ENDLESS' : 'STEP_FAILED'
+    const error = plainError(thrown.error)
+    throw new StepFailure({ at, code, actor: thrown.actor, error, tries: this.#tries, cause: this.#cause })
   }
 
   #end(): void {

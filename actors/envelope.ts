@@ -78,22 +78,50 @@ export interface ResumeMessage {
   readonly type: 'resume'
 }
 
+/** Makes the step again that has suspended the instance; if it succeeds, the instance goes on. */
+export interface RetryMessage {
+  readonly type: 'retry'
+}
+
+/** Drops what has suspended the instance, and lets it go on. */
+export interface SkipMessage {
+  readonly type: 'skip'
+}
+
+/** Ends a suspended instance as failed, with the error that has suspended it. */
+export interface FailMessage {
+  readonly type: 'fail'
+  /** For people; the error says it, with what has suspended the instance as its cause. Up to 1,024 characters. */
+  readonly reason?: string | undefined
+}
+
+/** Replaces the state of an instance that is stopped, if its record is still as the sender has seen it. */
+export interface EditMessage {
+  readonly type: 'edit'
+  /** Of the record that the sender has seen. */
+  readonly revision: number
+  readonly value: unknown
+  readonly context: unknown
+}
+
 export type StartEnvelope = EnvelopeBase & StartMessage
 export type SendEnvelope = EnvelopeBase & SendMessage
 export type SettleEnvelope = EnvelopeBase & SettleMessage
 export type CancelEnvelope = EnvelopeBase & CancelMessage
+export type EditEnvelope = EnvelopeBase & EditMessage
 
 /**
  * Says whether the instance shall go on at all. It overtakes what waits for an instance that takes nothing, so its place
  * in an ordered source is of no interest.
  */
-export type ControlEnvelope = EnvelopeBase & (CancelMessage | PauseMessage | ResumeMessage)
+export type ControlEnvelope = EnvelopeBase &
+  (CancelMessage | EditMessage | FailMessage | PauseMessage | ResumeMessage | RetryMessage | SkipMessage)
 
 /** A message on the wire. */
 export type Envelope = StartEnvelope | SendEnvelope | SettleEnvelope | ControlEnvelope
 
 export function isControl(envelope: Envelope): envelope is ControlEnvelope {
-  return envelope.type === 'cancel' || envelope.type === 'pause' || envelope.type === 'resume'
+  return envelope.type !== 'send' && envelope.type !== 'settle' && envelope.type !== 'start'
 }
 
 /** An envelope as the owner of its partition received it. */
@@ -107,16 +135,24 @@ export interface Delivery {
 
 /** Why an envelope was not applied. */
 export type Rejection =
+  | 'EDIT_INVALID'
   | 'ENVELOPE_MALFORMED'
   | 'EVENT_INVALID'
   | 'EVENT_RESERVED'
   | 'INPUT_INVALID'
   | 'INSTANCE_EXISTS'
   | 'INSTANCE_FINISHED'
+  | 'INSTANCE_NOT_BEGUN'
   | 'INSTANCE_NOT_FOUND'
+  | 'INSTANCE_NOT_SUSPENDED'
+  | 'INSTANCE_SUSPENDED'
   | 'PAYLOAD_TOO_LARGE'
   | 'RECORD_FORMAT_UNSUPPORTED'
   | 'RECORD_MALFORMED'
+  | 'RESTARTS_EXCEEDED'
+  | 'REVISION_CONFLICT'
+  | 'STEP_ENDLESS'
+  | 'STEP_FAILED'
   | 'VALUE_UNSUPPORTED'
   | 'WORKFLOW_UNKNOWN'
 
@@ -131,8 +167,13 @@ export interface Refusal {
 
 /**
  * What became of an envelope, answered after the commit. `accepted`: it changed the instance. `ignored`: the
- * instance took it and no transition was enabled. `rejected`: it was not applied.
+ * instance took it and no transition was enabled. `suspended`: its step has thrown; it is kept, to be stepped again, and
+ * the instance is suspended. `rejected`: it was not applied.
  */
 export type Outcome =
-  | { readonly type: 'accepted' | 'ignored'; readonly revision: number; readonly snapshot: PersistedSnapshot }
+  | {
+      readonly type: 'accepted' | 'ignored' | 'suspended'
+      readonly revision: number
+      readonly snapshot: PersistedSnapshot
+    }
   | Refusal

@@ -8,7 +8,7 @@ import type { InstanceRecord } from './record.ts'
 /** What became of a delivery. `duplicate`: it had been applied before, so it was not applied again. */
 export type Verdict =
   | {
-      readonly type: 'accepted' | 'ignored' | 'duplicate'
+      readonly type: 'accepted' | 'ignored' | 'suspended' | 'duplicate'
       readonly revision: number
       readonly snapshot: PersistedSnapshot
     }

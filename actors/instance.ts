@@ -22,14 +22,18 @@
  * before anything else is taken. What its own parts have told before a pause is taken before it, since they do not
  * tell it again; what they tell later is dropped, since they run again.
  *
+ * A step that throws suspends the instance, as incident.ts says: the turn is done again from the stored record, as after
+ * a conflict, with what threw replaced. A suspended instance is stopped like a paused one.
+ *
  * Nothing in here waits. I/O is asked of the host and comes back as a call.
  */
 import type { ActivityReport } from './activity.ts'
 import { objectionTo } from './admission.ts'
 import { Draft } from './draft.ts'
 import type { CancelManner } from './cancellation.ts'
-import type { Delivery } from './envelope.ts'
+import type { Delivery, EditEnvelope, Envelope } from './envelope.ts'
 import { RuntimeError } from './errors.ts'
+import { StepFailure, type Incident } from './incident.ts'
 import type { InstanceHost } from './instance-host.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import { messageOf } from './plain-error.ts'
@@ -39,12 +43,18 @@ import type { PersistedSnapshot } from './snapshot.ts'
 import { isFinal, isLive, type InstanceRecord } from './record.ts'
 import { formatState } from './state.ts'
 import { replacing, Turn, type Decision } from './turn.ts'
-import { isControlling, TurnQueue, type Waiting } from './turn-queue.ts'
+import { isControlling, TurnQueue, unfailed, type Unfailed, type Waiting } from './turn-queue.ts'
 
 /** `busy`: in the middle of a turn that is not being committed. */
 type State = 'loading' | 'idle' | 'busy' | 'committing' | 'ended'
 
 const redoLimit = 5
+
+/**
+ * What a workflow may have kept among the dead letters. Who waits for the outcome of a child or an activity would wait for
+ * ever if that were lost.
+ */
+const mayBeDead: ReadonlySet<Envelope['type']> = new Set(['send', 'start'])
 
 export class Instance<D extends Delivery> {
   readonly address: Address
@@ -165,7 +175,7 @@ export class Instance<D extends Delivery> {
       }
     }
     if (this.#draft !== undefined) {
-      this.#draft.resume(this.#host.now())
+      this.#draft.resume(this.#host.now(), this.#queue.isFailing && !this.#isFull)
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
     }
@@ -180,7 +190,7 @@ export class Instance<D extends Delivery> {
   loadFailed(error: RuntimeError): void {
     if (this.#state !== 'loading') return
     const code = error.code === 'RECORD_FORMAT_UNSUPPORTED' ? error.code : 'RECORD_MALFORMED'
-    for (const item of this.#queue.takeAll()) {
+    for (const item of this.#queue.takeAll().map(unfailed)) {
       if (item.type !== 'delivery') continue
       this.#host.settle(item.delivery, { type: 'rejected', code, message: error.message })
     }
@@ -214,7 +224,7 @@ export class Instance<D extends Delivery> {
   refused(error: RuntimeError): void {
     if (this.#state !== 'committing') return
     const { taken } = this.#turn
-    const [culprit] = taken
+    const culprit = taken[0] && unfailed(taken[0])
     const replacement = culprit && replacing(culprit, error)
     if (taken.length > 1) {
       this.#singly = true
@@ -281,10 +291,11 @@ export class Instance<D extends Delivery> {
     if (item === undefined) return
     let isChosen = false
     while (item !== undefined) {
-      const decision = this.#apply(item, now)
+      const decision = this.#try(item, now)
+      if (decision === undefined) return
       this.#turn.add(item, decision)
       isChosen = decision.type === 'accepted' && this.#isChosen()
-      const isLast: boolean = isSingle || isChosen || this.#isFull || isControlling(item)
+      const isLast: boolean = isSingle || isChosen || this.#isFull || this.#isStopped || isControlling(item)
       item = isLast ? undefined : this.#queue.take(false)
     }
     if (!this.#isHolding) {
@@ -309,7 +320,7 @@ export class Instance<D extends Delivery> {
     const { persistence } = this.#workflow
     if (!persistence.mayHold || this.#singly || this.#isFull || this.#finishing) return true
     const { applied, taken } = this.#turn
-    if (isControlling(taken.at(-1))) return true
+    if (this.#isStopped || isControlling(taken.at(-1))) return true
     const draft = this.#draft!
     return persistence.mustCommit({
       applied,
@@ -335,7 +346,56 @@ export class Instance<D extends Delivery> {
     if (!this.#queue.isEmpty) this.#next()
   }
 
-  #apply(item: Waiting<D>, now: number): Decision {
+  /** Undefined when it has thrown, or should have thrown and need not: then the turn is being done again. */
+  #try(item: Waiting<D>, now: number): Decision | undefined {
+    try {
+      if (item.type !== 'failed') return this.#apply(item, now)
+      const decision = this.#suspend(item, now)
+      if (decision === undefined) this.#redo([...this.#turn.taken, item.item])
+      return decision
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error
+      this.#undo(unfailed(item), error.incident)
+      return undefined
+    }
+  }
+
+  /** Does the turn again, with what its workflow wants instead of a step that throws. */
+  #undo(item: Unfailed<D>, incident: Incident): void {
+    const { taken } = this.#turn
+    const { onError } = this.#workflow
+    if (onError === 'deadLetter' && item.type === 'delivery' && mayBeDead.has(item.delivery.envelope.type)) {
+      const { code, error } = incident
+      this.#host.settle(item.delivery, { type: 'rejected', code, message: messageOf(error) })
+      this.#redo(taken)
+    } else {
+      this.#redo([...taken, { type: 'failed', item, incident }])
+    }
+  }
+
+  /** Suspends it because of a step that throws. Undefined when that step is not to be made any more. */
+  #suspend({ item, incident }: Extract<Waiting<D>, { type: 'failed' }>, now: number): Decision | undefined {
+    if (item.type !== 'delivery') {
+      const draft = this.#draft
+      if (draft === undefined || !isLive(draft.status)) return undefined
+      // What was due before the timer that threw comes first.
+      if (incident.cause?.type === 'timer') draft.fireDue(now, incident.cause.seq)
+      if (!isLive(draft.status)) return undefined
+      draft.suspend(incident)
+      return { type: 'suspended' }
+    }
+    const { delivery } = item
+    if (this.#objectionTo(delivery) !== undefined) return undefined
+    const { envelope, seq } = delivery
+    if (envelope.type === 'start') {
+      this.#start = envelope
+      this.#adopt(Draft.unborn(this.#workflow, envelope, seq, now))
+    }
+    this.#draft!.suspend(incident, delivery)
+    return { type: 'suspended' }
+  }
+
+  #apply(item: Unfailed<D>, now: number): Decision {
     if (item.type === 'delivery') return this.#applyDelivery(item.delivery, now)
     const draft = this.#draft
     if (draft === undefined || !isLive(draft.status)) return { type: 'ignored' }
@@ -361,17 +421,38 @@ export class Instance<D extends Delivery> {
     // Whatever becomes of it, from here on what still runs is wanted.
     if (delivery.envelope.type === 'cancel' && this.#interrupted.size > 0)
       this.#queue.add({ type: 'uncancelled' })
-    const objection = objectionTo(delivery, {
+    const objection = this.#objectionTo(delivery)
+    if (objection !== undefined) return objection
+    const { envelope, seq } = delivery
+    if (envelope.type === 'edit') return this.#edit(envelope, seq, now)
+    if (envelope.type !== 'start') return { type: this.#draft!.deliver(envelope, seq, now) }
+    this.#adopt(Draft.start(this.#workflow, envelope, seq, now))
+    this.#start = envelope
+    return { type: 'accepted' }
+  }
+
+  #edit(envelope: EditEnvelope, seq: number, now: number): Decision {
+    const draft = this.#draft!
+    try {
+      this.#adopt(draft.edited(envelope, seq, now))
+    } catch (error) {
+      return {
+        type: 'rejected',
+        code: 'EDIT_INVALID',
+        message: `it cannot be edited so: ${messageOf(error)}`,
+      }
+    }
+    draft.onSelfSent = () => {}
+    return { type: 'accepted' }
+  }
+
+  #objectionTo(delivery: D): Decision | undefined {
+    return objectionTo(delivery, {
       draft: this.#draft,
       finished: this.#finished,
       start: this.#start,
+      revision: this.#revision,
     })
-    if (objection !== undefined) return objection
-    const { envelope, seq } = delivery
-    if (envelope.type !== 'start') return { type: this.#draft!.deliver(envelope, seq, now) }
-    this.#start = envelope
-    this.#adopt(Draft.start(this.#workflow, envelope, seq, now))
-    return { type: 'accepted' }
   }
 
   #commit(now: number): void {

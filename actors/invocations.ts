@@ -110,9 +110,14 @@ export class Invocations {
     }
   }
 
-  /** Runs again what ran when the record was stored, or was halted, as another attempt. */
-  resume(): void {
+  /**
+   * Runs again what ran when the record was stored, or was halted, as another attempt.
+   *
+   * @param ended the incarnation of an invocation that has already told how it ended
+   */
+  resume(ended?: number): void {
     for (const activity of this.#byPath.values()) {
+      if (activity.incarnation === ended) continue
       const isWanted = runsHere(activity) || this.#bulks.isLost(activity.path)
       if (isWanted) this.#begin({ ...activity, attempt: activity.attempt + 1 })
     }

@@ -75,7 +75,11 @@ export interface PreparedWorkflow {
   readonly machine: AnyStateMachine
   readonly machines: PreparedMachines
   readonly persistence: Persistence
+  readonly onError: OnError
 }
+
+/** What becomes of an instance in whose machine something throws. */
+export type OnError = 'deadLetter' | 'fail' | 'suspend'
 
 /** Prepares a workflow's machine and, as they are met, the machines inside it. */
 export function prepareWorkflow(workflow: {
@@ -84,8 +88,11 @@ export function prepareWorkflow(workflow: {
   readonly machine: AnyStateMachine
   /** Default: a revision for every turn. */
   readonly persistence?: Persistence
+  /** Default `suspend`. What is never stored cannot be suspended: it fails. */
+  readonly onError?: OnError
 }): PreparedWorkflow {
   const machines = new PreparedMachines()
   const { name, version, persistence = perTurn } = workflow
-  return { name, version, machine: machines.of(workflow.machine).machine, machines, persistence }
+  const onError = persistence.isStored ? (workflow.onError ?? 'suspend') : 'fail'
+  return { name, version, machine: machines.of(workflow.machine).machine, machines, persistence, onError }
 }

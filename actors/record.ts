@@ -10,14 +10,16 @@ import type { Cancellation } from './cancellation.ts'
 import type { ParentLink } from './child-workflow.ts'
 import type { CancelMessage, SendMessage, SettleMessage, StartMessage } from './envelope.ts'
 import type { EventObject } from './event.ts'
+import type { Incident } from './incident.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 
 /** The record format this build writes. A record of a newer format is refused, never overwritten. */
 export const RECORD_FORMAT = 1
 
 /**
- * `running`: takes events. `paused`: takes none until it is resumed; what it is sent waits. `cancelling`: takes events
- * until it has come to an end by itself, or its time for that is over. The others are final, the record no longer changes:
+ * `running`: takes events. `paused`: takes none until it is resumed; what it is sent waits. `suspended`: the same, until
+ * somebody has dealt with its incident. `cancelling`: takes events until it has come to an end by itself, or its time for
+ * that is over. The others are final, the record no longer changes:
  * `done` has an output, `failed` an error, `cancelled` was no longer wanted.
  */
 export type InstanceStatus = (typeof instanceStatuses)[number]
@@ -25,6 +27,7 @@ export const instanceStatuses = Object.freeze([
   'running',
   'paused',
   'cancelling',
+  'suspended',
   'done',
   'failed',
   'cancelled',
@@ -157,6 +160,8 @@ export interface InstanceRecord {
   readonly stopReason?: string | undefined
   /** Set once it is no longer wanted. */
   readonly cancellation?: Cancellation | undefined
+  /** Why it is suspended, while it is. */
+  readonly incident?: Incident | undefined
   /** Whose child it is, when it is one. */
   readonly parent?: ParentLink | undefined
   /** Rises by one with every number handed out: effects, incarnations, timers, unnamed children. */

@@ -2,6 +2,7 @@ import type { ActivityReport } from './activity.ts'
 import { isControl, type Delivery } from './envelope.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
+import type { Incident } from './incident.ts'
 
 /** Something that waits for its turn. */
 export type Waiting<D> =
@@ -12,10 +13,20 @@ export type Waiting<D> =
   | { readonly type: 'wake' }
   /** No cancel is on its way any more: see cancellation.ts. */
   | { readonly type: 'uncancelled' }
+  /** Stands for one whose step has thrown. */
+  | { readonly type: 'failed'; readonly item: Unfailed<D>; readonly incident: Incident }
+
+export type Unfailed<D> = Exclude<Waiting<D>, { readonly type: 'failed' }>
 
 /** Whether it is a control envelope. */
 export function isControlling<D extends Delivery>(item: Waiting<D> | undefined): boolean {
-  return item?.type === 'delivery' && isControl(item.delivery.envelope)
+  const own = item?.type === 'failed' ? item.item : item
+  return own?.type === 'delivery' && isControl(own.delivery.envelope)
+}
+
+/** What it stands for. */
+export function unfailed<D>(item: Waiting<D>): Unfailed<D> {
+  return item.type === 'failed' ? item.item : item
 }
 
 /** What waits for its turn, in order. */
@@ -24,6 +35,11 @@ export class TurnQueue<D extends Delivery> {
 
   get isEmpty(): boolean {
     return this.#waiting.length === 0
+  }
+
+  /** Whether something that waits has thrown. */
+  get isFailing(): boolean {
+    return this.#waiting.some(({ type }) => type === 'failed')
   }
 
   add(item: Waiting<D>): void {
@@ -56,14 +72,14 @@ export class TurnQueue<D extends Delivery> {
     return waiting
   }
 
-  /** Forgets every delivery. */
+  /** Forgets every delivery. What threw after one must be tried without it. */
   forgetDeliveries(): void {
-    this.#waiting = this.#waiting.filter(item => item.type !== 'delivery')
+    this.#waiting = this.#waiting.map(unfailed).filter(({ type }) => type !== 'delivery')
   }
 
   /** Forgets every delivery that is no control envelope. */
   giveBack(): void {
-    this.#waiting = this.#waiting.filter(item => item.type !== 'delivery' || isControlling(item))
+    this.#waiting = this.#waiting.filter(item => unfailed(item).type !== 'delivery' || isControlling(item))
   }
 
   #takeAt(index: number): Waiting<D> | undefined {

@@ -4,11 +4,11 @@ import type { InstanceHost, Verdict } from './instance-host.ts'
 import { plainError } from './plain-error.ts'
 import type { EventObject } from './event.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
-import type { Waiting } from './turn-queue.ts'
+import { unfailed, type Waiting } from './turn-queue.ts'
 
 /** What a turn decided about a delivery, before the commit that makes it true. */
 export type Decision =
-  | { readonly type: 'accepted' | 'ignored' | 'duplicate' }
+  | { readonly type: 'accepted' | 'ignored' | 'suspended' | 'duplicate' }
   | Extract<Verdict, { readonly type: 'rejected' }>
 
 const unwanted: PersistedSnapshot = Object.freeze({ status: 'active' })
@@ -32,8 +32,9 @@ export class Turn<D extends Delivery> {
 
   add(item: Waiting<D>, decision: Decision): void {
     this.taken.push(item)
-    if (item.type === 'delivery') this.#decisions.push([item.delivery, decision])
-    if (decision.type !== 'accepted') return
+    const own = unfailed(item)
+    if (own.type === 'delivery') this.#decisions.push([own.delivery, decision])
+    if (decision.type !== 'accepted' && decision.type !== 'suspended') return
     this.#applied++
     if (item.type !== 'delivery') return
     const { envelope } = item.delivery

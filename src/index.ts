@@ -6,12 +6,17 @@ export type { LetterOrigin } from '../actors/dead-letter.ts'
 export type { Envelope, Refusal, Rejection, SourcePosition } from '../actors/envelope.ts'
 export { isRuntimeError, RuntimeError } from '../actors/errors.ts'
 export type { ErrorCode, RuntimeErrorOptions } from '../actors/errors.ts'
+export type { Incident, IncidentCause, IncidentCode } from '../actors/incident.ts'
+export type { OnError } from '../actors/machine.ts'
+export type { ActivityReport } from '../actors/activity-report.ts'
 export type { Address } from '../actors/address.ts'
 export type { ActivityRecord, InstanceStatus, Timer } from '../actors/record.ts'
 export type { CancelAllOptions, CancelProgress } from './client/cancel-all.ts'
 export type { CancelOptions, CancelOutcome } from './client/cancel.ts'
 export { Client } from './client/client.ts'
-export type { InstanceSummary, ListFilter, StartOptions, WithInput } from './client/client.ts'
+export type { IncidentFilter, InstanceSummary, ListFilter, StartOptions, WithInput } from './client/client.ts'
+export type { EditedState } from './client/edit.ts'
+export type { IncidentsSettled } from './client/incidents.ts'
 export { connect } from './client/connect.ts'
 export type { ConnectOptions } from './client/connect.ts'
 export { DeadLetters } from './client/dead-letters.ts'
@@ -19,6 +24,8 @@ export type { DeadLetter, DeadLetterFilter, ReplayOptions } from './client/dead-
 export { InstanceHandle } from './client/instance-handle.ts'
 export type {
   ControlOptions,
+  EditOf,
+  FailOptions,
   PauseOptions,
   SendOptions,
   UpdateOptions,

@@ -48,6 +48,7 @@ export function runLeaf(
       effect() {},
       pathOf: ref => ref.sessionId,
       transitioned() {},
+      threw() {},
     },
     () => 0,
   )

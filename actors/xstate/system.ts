@@ -12,6 +12,8 @@ export interface TreeHooks {
   effect(effect: TreeEffect): void
   pathOf(ref: AnyActorRef): ActorPath
   transitioned(): void
+  /** The actor has ended with an error that is not the failure of another one. */
+  threw(ref: any): void
 }
 
 /** The actor system of one tree, as XState's actors expect it: it holds no clock and runs nothing. */
@@ -24,6 +26,8 @@ export class TreeSystem {
   readonly #hooks: TreeHooks
   readonly #nextNumber: () => number
   readonly #keyed = new Map<string, any>()
+  /** Snapshots of machines that ended because they did not handle the failure of a child. */
+  readonly #bereft = new WeakSet<object>()
 
   constructor(hooks: TreeHooks, nextNumber: () => number) {
     this.#hooks = hooks
@@ -68,10 +72,15 @@ export class TreeSystem {
 
   _sendInspectionEvent(event: any): void {
     if (event.type === '@xstate.actor') this.#hooks.adopt(event.actorRef)
-    else if (event.type === '@xstate.microstep' && event._transitions.length > 0) this.#hooks.transitioned()
+    else if (event.type !== '@xstate.microstep') return
+    else if (event._transitions.length > 0) this.#hooks.transitioned()
+    else if (event.snapshot.status === 'error') this.#bereft.add(event.snapshot)
   }
 
-  _relay(_source: any, target: any, event: EventObject): void {
+  _relay(source: any, target: any, event: EventObject): void {
+    // The last thing that an actor tells when something in it has thrown.
+    const snapshot = source?._snapshot
+    if (snapshot?.status === 'error' && !this.#bereft.has(snapshot)) this.#hooks.threw(source)
     this.#hooks.relay(target, event)
   }
 }

@@ -11,6 +11,8 @@
  * - the actor system's `_sendInspectionEvent({ type: '@xstate.actor' })` is called in the constructor of an
  *   Actor before its initial snapshot is computed: here the scope is put in, or a leaf made inert;
  * - built-in actions do their work in `defer`red functions, which `Actor` runs once its snapshot has moved;
+ * - an actor whose step has thrown tells its parent of its error, with a snapshot of status `error`; one that ends for
+ *   not handling the error of a child has a `@xstate.microstep` inspected with that very snapshot before;
  * - `_send`, `_stop`, `_snapshot`, `_processingStatus`, `_parent`, `_syncSnapshot` of `Actor`.
  * The conformance suite fails if any of this changes.
  */
@@ -49,16 +51,37 @@ export interface TreeOptions {
   readonly onOutsideEvent: (path: ActorPath, event: EventObject) => void
 }
 
+/** What has ended the root: it was thrown in a step, by that actor or for it. */
+export interface Thrown {
+  readonly actor: ActorPath
+  readonly error: unknown
+}
+
+/** In place of a root that has not begun. */
+function unborn(): any {
+  const root = {
+    _snapshot: { status: 'active', children: {} },
+    getSnapshot: () => root._snapshot,
+    _send() {},
+    _stop() {
+      root._snapshot = { ...root._snapshot, status: 'stopped' }
+    },
+  }
+  return root
+}
+
 export class ActorTree {
   readonly #options: TreeOptions
   readonly #system: TreeSystem
   readonly #host: { readonly system: TreeSystem; readonly sessionId: string }
-  #root: any
+  #root: any = unborn()
   readonly #work = new StepWork()
   #effects: TreeEffect[] = []
   #stepping = false
   #muted = false
   #transitioned = false
+  /** What was thrown in the last step. */
+  readonly #threw: Thrown[] = []
 
   private constructor(options: TreeOptions) {
     this.#options = options
@@ -71,32 +94,35 @@ export class ActorTree {
         transitioned: () => {
           this.#transitioned = true
         },
+        threw: ref => {
+          if (!this.#muted) this.#threw.push({ actor: this.#pathOf(ref), error: ref._snapshot.error })
+        },
       },
       options.nextNumber,
     )
     this.#host = { system: this.#system, sessionId: 'host' }
   }
 
-  /** Starts a new instance of the machine. A machine whose start throws comes out with status `error`. */
-  static init(machine: AnyStateMachine, input: unknown, options: TreeOptions): ActorTree {
-    const tree = new ActorTree(options)
-    tree.#step(() => {
-      tree.#root = tree.#createRoot(machine, { input })
-      tree.#root.start()
-    })
-    return tree
+  /** One in which nothing has begun. */
+  static blank(options: TreeOptions): ActorTree {
+    return new ActorTree(options)
   }
 
   /**
    * Brings an instance back as it was. Nothing is replayed and no effect comes out. The snapshot may be changed
    * by XState: do not use it afterwards.
+   *
+   * @throws Error when the snapshot does not fit the machine
    */
   static restore(machine: AnyStateMachine, snapshot: PersistedSnapshot, options: TreeOptions): ActorTree {
     const tree = new ActorTree(options)
     tree.#muted = true
     const marks = marksOf(snapshot)
     tree.#step(() => {
+      const { status } = snapshot
       tree.#root = tree.#createRoot(machine, { snapshot })
+      // XState makes a failed actor of what it cannot restore.
+      if (status !== tree.status) throw tree.#root.getSnapshot().error
       for (const { holder, key, session, id } of marks)
         holder[key] = tree.#refOf(session) ?? goneRef(id, session)
       tree.#root.start()
@@ -105,8 +131,22 @@ export class ActorTree {
     return tree
   }
 
+  /** Starts a new instance of the machine. A machine whose start throws comes out with status `error`. */
+  begin(machine: AnyStateMachine, input: unknown): void {
+    this.#step(() => {
+      this.#root = this.#createRoot(machine, { input })
+      this.#root.start()
+    })
+  }
+
   get status(): PersistedSnapshot['status'] {
     return this.#root.getSnapshot().status
+  }
+
+  /** What has ended the root in the last step, if that was an error that something threw and nobody handled. */
+  get thrown(): Thrown | undefined {
+    const { status, error } = this.#root.getSnapshot()
+    return status === 'error' ? this.#threw.find(thrown => thrown.error === error) : undefined
   }
 
   /** The live snapshot of the root. */
@@ -170,6 +210,11 @@ export class ActorTree {
     return this.#step(() => this.#root._stop())
   }
 
+  /** Ends the root with that error. Its actors are left as they are. */
+  end(error: unknown): void {
+    this.#root._snapshot = { ...this.#root._snapshot, status: 'error', error }
+  }
+
   /** The effects since the last call. */
   takeEffects(): readonly TreeEffect[] {
     const effects = this.#effects
@@ -229,6 +274,7 @@ export class ActorTree {
   #step(run: () => void): boolean {
     this.#stepping = true
     this.#transitioned = false
+    this.#threw.length = 0
     this.#work.begin()
     try {
       run()
@@ -300,7 +346,9 @@ export class ActorTree {
 
   /** Ends the instance whatever its actors would make of the error: one that handled it could go on for ever. */
   #fail(error: RuntimeError): void {
-    this.#root._snapshot = { ...this.#root._snapshot, status: 'error', error }
+    this.end(error)
+    const actor = String(error.fields['actor']).slice(this.#options.address.length + 1)
+    this.#threw.push({ actor, error })
     // Of a step that does not end only the failure counts: its effects would have no end either.
     this.#effects = []
   }

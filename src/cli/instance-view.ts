@@ -15,6 +15,7 @@ export function paintStatus(text: string, status: InstanceStatus, style: Style):
       return style.yellow(text)
     case 'done':
       return style.green(text)
+    case 'suspended':
     case 'failed':
       return style.red(text)
     case 'cancelled':
@@ -24,7 +25,15 @@ export function paintStatus(text: string, status: InstanceStatus, style: Style):
 
 /** One character for how an instance fares. */
 export function markOf(status: InstanceStatus): string {
-  return { running: '●', paused: '‖', cancelling: '◌', done: '✔', failed: '✖', cancelled: '○' }[status]
+  return {
+    running: '●',
+    paused: '‖',
+    suspended: '!',
+    cancelling: '◌',
+    done: '✔',
+    failed: '✖',
+    cancelled: '○',
+  }[status]
 }
 
 /** An address as an argument of a shell: in quotes where a shell would read more into it. */
@@ -63,6 +72,7 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
     running,
     status,
     stopReason,
+    incident,
     timers,
     updatedAt,
     value,
@@ -74,6 +84,7 @@ export function snapshotJson(snapshot: InstanceSnapshot): object {
     status,
     cancelling,
     stopReason,
+    incident,
     state: formatState(value),
     value,
     context,

@@ -6,6 +6,7 @@ import type { Call, Command, OptionSpecs } from './command.ts'
 import { cancel } from './commands/cancel.ts'
 import { dead } from './commands/dead.ts'
 import { dev } from './commands/dev.ts'
+import { incidents } from './commands/incidents.ts'
 import { list } from './commands/list.ts'
 import { pause } from './commands/pause.ts'
 import { result } from './commands/result.ts'
@@ -37,6 +38,7 @@ const commands: readonly Command[] = [
   list,
   result,
   dead,
+  incidents,
 ]
 
 /** Runs a command line, without the program's name, and answers the exit code. Never throws. */

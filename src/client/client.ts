@@ -13,7 +13,8 @@ import { validate } from '../workflow/schema.ts'
 import { readBulkResults } from './bulk-results.ts'
 import { cancelAll, type CancelAllOptions, type CancelProgress } from './cancel-all.ts'
 import { DeadLetters, type DeadLettersContext } from './dead-letters.ts'
-import { InstanceHandle, type HandleContext } from './instance-handle.ts'
+import { settleEach, withEach, type IncidentsSettled } from './incidents.ts'
+import { InstanceHandle, type ControlOptions, type HandleContext } from './instance-handle.ts'
 import type { InstanceSnapshot } from './instance-snapshot.ts'
 import { publishForOutcome } from './outcome.ts'
 import { watchRecords } from './watch-records.ts'
@@ -51,6 +52,9 @@ export interface ListFilter {
   readonly status?: InstanceStatus
   readonly workflow?: Workflow | string
 }
+
+/** Which suspended instances: all of them by default. */
+export type IncidentFilter = Omit<ListFilter, 'status'>
 
 /** One row of a list: what the headers of a record say. */
 export interface InstanceSummary {
@@ -187,6 +191,36 @@ export class Client implements AsyncDisposable {
   cancelAll(filter: ListFilter, options: CancelAllOptions = {}): Promise<CancelProgress> {
     const { status } = filter
     return cancelAll(this.#context, { ...toRecordFilter(filter), status }, options)
+  }
+
+  /**
+   * The suspended instances there are, each once, in no order, as last committed. Reads up to 16 records at a time.
+   *
+   * @throws RuntimeError as `list`; a record that cannot be read: see `InstanceHandle.get`
+   */
+  async *incidents(
+    filter: IncidentFilter = {},
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<InstanceSnapshot, void, undefined> {
+    const read = ({ address }: InstanceSummary) => this.instance(address.workflow, address.id).get(options)
+    for await (const snapshot of withEach(this.list({ ...filter, status: 'suspended' }, options), read)) {
+      // Somebody may have dealt with it meanwhile.
+      if (snapshot?.status === 'suspended') yield snapshot
+    }
+  }
+
+  /**
+   * Retries every suspended instance, up to 16 at a time: after a fixed workflow has been deployed.
+   *
+   * @throws RuntimeError as `InstanceHandle.retry`, but for those that are suspended again or are no longer suspended:
+   * the others may not have been retried
+   */
+  retryAll(filter: IncidentFilter = {}, options: Omit<ControlOptions, 'id'> = {}): Promise<IncidentsSettled> {
+    const suspended = this.list(
+      { ...filter, status: 'suspended' },
+      options.signal === undefined ? {} : { signal: options.signal },
+    )
+    return settleEach(suspended, ({ workflow, id }) => this.instance(workflow, id).retry(options))
   }
 
   /** The workflows that nodes of this namespace have registered. */

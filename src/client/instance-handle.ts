@@ -1,16 +1,24 @@
 import { checkEvent } from '../../actors/event.ts'
-import type { Envelope, PauseMessage, Refusal, ResumeMessage, SourcePosition } from '../../actors/envelope.ts'
+import type {
+  ControlEnvelope,
+  Envelope,
+  EnvelopeBase,
+  Refusal,
+  SourcePosition,
+} from '../../actors/envelope.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Clock, Hints, Inbox, Snapshots } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
+import { messageOf } from '../../actors/plain-error.ts'
 import { isFinal } from '../../actors/record.ts'
 import type { Directory } from '../nats/transport.ts'
 import { formatAddress } from '../workflow/address.ts'
-import type { EventOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
+import type { ContextOf, EventOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
 import { validate } from '../workflow/schema.ts'
 import { cancelInstance, type CancelOptions, type CancelOutcome } from './cancel.ts'
+import { edit, type EditedState } from './edit.ts'
 import { toInstanceSnapshot, type InstanceSnapshot } from './instance-snapshot.ts'
 import { publishForOutcome, type OutcomeContext } from './outcome.ts'
 import { watchRecords } from './watch-records.ts'
@@ -18,8 +26,11 @@ import { watchRecords } from './watch-records.ts'
 /** What became of an event: what the instance looked like after the turn that took it, or why it was not taken. */
 export type UpdateOutcome<TWorkflow extends Workflow = Workflow> =
   | {
-      /** `ignored`: the instance took the event and had no transition for it. */
-      readonly type: 'accepted' | 'ignored'
+      /**
+       * `ignored`: the instance took the event and had no transition for it. `suspended`: the step has thrown. The event is
+       * kept, to be stepped again when somebody retries; do not send it again.
+       */
+      readonly type: 'accepted' | 'ignored' | 'suspended'
       readonly revision: number
       readonly snapshot: Pick<InstanceSnapshot<TWorkflow>, 'value' | 'context' | 'output' | 'error'>
     }
@@ -58,6 +69,27 @@ export interface PauseOptions extends ControlOptions {
   /** For people. Up to 1,024 characters. */
   readonly reason?: string
 }
+
+export interface FailOptions extends ControlOptions {
+  /**
+   * Why, for people: then the instance fails with a `WORKFLOW_FAILED` that says so, with the error of the incident as its
+   * cause. Up to 1,024 characters. Default: it fails with the error of the incident.
+   */
+  readonly reason?: string
+}
+
+/** The state of an instance that can be edited. */
+export type EditOf<TWorkflow extends Workflow> = EditedState<
+  InstanceSnapshot<TWorkflow>['value'],
+  ContextOf<TWorkflow>
+>
+
+/** A control envelope without what every envelope has. */
+type ControlMessage = ControlEnvelope extends infer TEnvelope
+  ? TEnvelope extends ControlEnvelope
+    ? Omit<TEnvelope, keyof EnvelopeBase>
+    : never
+  : never
 
 const watchCapacity = 256
 
@@ -147,6 +179,59 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    */
   cancel(options: CancelOptions = {}): Promise<CancelOutcome> {
     return cancelInstance(this.#context, this.address, options)
+  }
+
+  /**
+   * Makes the step again that has suspended the instance. If it succeeds, the instance goes on as when it is resumed, and
+   * what it was sent meanwhile is applied in order.
+   *
+   * @throws RuntimeError `STEP_FAILED`, `STEP_ENDLESS` when it throws again: the instance is still suspended, and nothing
+   * is lost; `INSTANCE_NOT_SUSPENDED`, and as `pause`
+   */
+  retry(options: ControlOptions = {}): Promise<void> {
+    return this.#control({ type: 'retry' }, options)
+  }
+
+  /**
+   * Drops what has suspended the instance and lets it go on. An activity or a child whose end is dropped counts as over,
+   * and the machine never hears of it.
+   *
+   * @throws RuntimeError `INSTANCE_NOT_SUSPENDED`; `INSTANCE_NOT_BEGUN` when it is its start that has thrown; and as
+   * `pause`
+   */
+  skip(options: ControlOptions = {}): Promise<void> {
+    return this.#control({ type: 'skip' }, options)
+  }
+
+  /**
+   * Ends a suspended instance as failed. Its parent, if it has one, is told.
+   *
+   * @throws RuntimeError `INSTANCE_NOT_SUSPENDED`, and as `pause`
+   */
+  fail(options: FailOptions = {}): Promise<void> {
+    const { reason } = options
+    return this.#control({ type: 'fail', ...(reason !== undefined && { reason }) }, options)
+  }
+
+  /**
+   * Replaces state value and context of an instance that is suspended or paused; it stays so. Nothing else happens: no
+   * state is entered or left, activities and timers stay as they are.
+   *
+   * @param change is given what is stored, and answers what shall be instead; called again, up to five times in all, when
+   * the instance has changed meanwhile
+   * @throws RuntimeError `EDIT_INVALID` when the machine has no such state: nothing has changed;
+   * `INSTANCE_NOT_SUSPENDED`, `INSTANCE_NOT_BEGUN`, `INSTANCE_NOT_FOUND`; `REVISION_CONFLICT` when it changes all the
+   * time; what `change` throws; and as `pause`
+   */
+  edit(
+    change: (state: EditOf<TWorkflow>) => EditOf<TWorkflow>,
+    options: Omit<ControlOptions, 'id'> = {},
+  ): Promise<void> {
+    const send = (message: ControlMessage) => this.#control(message, options)
+    const { snapshots } = this.#context
+    // The record was written by this workflow; what its machine's types say holds for it.
+    const untyped = change as (state: EditedState) => EditedState
+    return edit(this.address, snapshots, untyped, send, options.signal)
   }
 
   /**
@@ -245,16 +330,21 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
   }
 
   /** Asks for it and waits until it is done. */
-  async #control(
-    message: PauseMessage | ResumeMessage,
-    { id, signal, timeout = '10s' }: ControlOptions,
-  ): Promise<void> {
+  async #control(message: ControlMessage, { id, signal, timeout = '10s' }: ControlOptions): Promise<void> {
     const { clock, nextId } = this.#context
     const timeoutMs = parseDuration(timeout, 'timeout')
     const base = { id: id ?? nextId(), target: this.address, time: clock.now() }
     const outcome = await publishForOutcome(this.#context, { ...base, ...message }, { signal, timeoutMs })
+    if (outcome.type === 'suspended') throw await this.#stillSuspended(signal)
     if (outcome.type !== 'rejected') return
     throw new RuntimeError(outcome.code, outcome.message, { fields: { ...this.address, ...outcome.fields } })
+  }
+
+  async #stillSuspended(signal: AbortSignal | undefined): Promise<RuntimeError> {
+    const incident = (await this.get(signal === undefined ? {} : { signal }))?.incident
+    const { code = 'STEP_FAILED', error, tries } = incident ?? {}
+    const message = `${formatAddress(this.address)} is still suspended: ${messageOf(error)}`
+    return new RuntimeError(code, message, { cause: error, fields: { ...this.address, tries } })
   }
 
   #envelope(event: EventOf<TWorkflow>, options: SendOptions): Envelope {

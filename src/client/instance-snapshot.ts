@@ -9,6 +9,7 @@ import {
   type InstanceStatus,
   type Timer,
 } from '../../actors/record.ts'
+import type { Incident } from '../../actors/incident.ts'
 import type { ContextOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
 
 /** The state of an instance as last committed. */
@@ -29,6 +30,8 @@ export interface InstanceSnapshot<TWorkflow extends Workflow = Workflow> {
   readonly cancelling: { readonly reason: string; readonly deadline: Date } | undefined
   /** Why it is paused or was cancelled, when it is and whoever did so has said it. */
   readonly stopReason: string | undefined
+  /** What has suspended it, while it is. */
+  readonly incident: Incident | undefined
   /** Version of the workflow definition that wrote it. */
   readonly version: number
   readonly createdAt: Date
@@ -75,6 +78,7 @@ export function toInstanceSnapshot<TWorkflow extends Workflow>(
     error: snapshot.error,
     cancelling: cancellingOf(record),
     stopReason: record.stopReason ?? cancelReasonOf(record),
+    incident: record.incident,
     version: record.version,
     createdAt: new Date(record.createdAt),
     updatedAt: new Date(record.updatedAt),

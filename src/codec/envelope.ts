@@ -5,7 +5,8 @@
  * | field       | of     | what it must be                                                           |
  * | ----------- | ------ | ------------------------------------------------------------------------- |
  * | id          | all    | a string of 1 to 400 characters; the same id is applied once              |
- * | type        | all    | `start`, `send`, `settle`, `cancel`, `pause` or `resume`                  |
+ * | type        | all    | `start`, `send`, `settle`, or one of the control envelopes: `cancel`,     |
+ * |             |        | `pause`, `resume`, `retry`, `skip`, `fail`, `edit`                        |
  * | target      | all    | an object: `workflow` and `id`, the address                               |
  * | time        | all    | milliseconds since the epoch, by the sender's clock                       |
  * | cause       | all    | absent, or a string of up to 1,024 characters                             |
@@ -21,10 +22,14 @@
  * | reason      | cancel | a string of up to 1,024 characters                                        |
  * | force       | cancel | absent, or true: nothing of it goes on, whatever it would make of it      |
  * | graceMs     | cancel | absent, or a whole number up to a year: how long it may go on             |
- * | reason      | pause  | absent, or the same                                                       |
+ * | reason      | pause, | absent, or the same                                                       |
+ * |             | fail   |                                                                           |
+ * | revision    | edit   | a whole number from 1: of the record that the sender has seen             |
+ * | value       | edit   | a string or an object: the state value                                    |
+ * | context     | edit   | anything                                                                  |
  *
- * `settle` is what nodes send each other about children; they send `cancel` too. `cancel`, `pause` and `resume` may overtake the
- * others: their `source` is of no interest.
+ * `settle` is what nodes send each other about children; they send `cancel` too. Control envelopes may overtake the others: their
+ * `source` is of no interest.
  * Where a field may be absent it may be null. Other fields are ignored.
  */
 import { mostGraceMs } from '../../actors/cancellation.ts'
@@ -44,14 +49,14 @@ import type { EventObject } from '../../actors/event.ts'
 import { checkInstanceId, isName, nameForm } from '../workflow/address.ts'
 import { digest } from './digest.ts'
 import { decodeValue, encodeValue } from './msgpack.ts'
-import { checkFields, flag, moment, object, oneOf, nullable, text, textOf, whole } from './shape.ts'
+import { checkFields, flag, isObject, moment, object, oneOf, nullable, text, textOf, whole } from './shape.ts'
 import type { Field } from './shape.ts'
 
 const malformed = 'ENVELOPE_MALFORMED'
 
 const envelopeShape: readonly Field[] = [
   textOf('id', 1, 400),
-  oneOf('type', 'start', 'send', 'settle', 'cancel', 'pause', 'resume'),
+  oneOf('type', 'start', 'send', 'settle', 'cancel', 'pause', 'resume', 'retry', 'skip', 'fail', 'edit'),
   object('target'),
   moment('time'),
   nullable(textOf('cause', 0, 1024)),
@@ -91,6 +96,15 @@ const cancelShape: readonly Field[] = [
 ]
 
 const pauseShape = [nullable(reasonField)]
+
+const editShape: readonly Field[] = [
+  whole('revision', 1),
+  {
+    name: 'value',
+    allowed: 'a string or an object',
+    matches: value => typeof value === 'string' || isObject(value),
+  },
+]
 
 const addressShape: readonly Field[] = [{ name: 'workflow', allowed: nameForm, matches: isName }]
 
@@ -158,14 +172,21 @@ function checkEnvelope(content: unknown): Envelope {
     case 'cancel':
       return { type: 'cancel', ...base, ...checkCancel(fields) }
     case 'pause':
+    case 'fail':
       checkFields(malformed, '', fields, pauseShape)
       return {
-        type: 'pause',
+        type: fields['type'] as 'fail' | 'pause',
         ...base,
         ...(isGiven(fields['reason']) && { reason: fields['reason'] as string }),
       }
     case 'resume':
-      return { type: 'resume', ...base }
+    case 'retry':
+    case 'skip':
+      return { type: fields['type'] as 'resume' | 'retry' | 'skip', ...base }
+    case 'edit': {
+      const { context, revision, value } = checkFields(malformed, '', fields, editShape)
+      return { type: 'edit', ...base, revision: revision as number, value, context }
+    }
   }
 }
 

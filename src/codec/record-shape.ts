@@ -1,3 +1,4 @@
+import type { IncidentCause } from '../../actors/incident.ts'
 import { instanceStatuses } from '../../actors/record.ts'
 import type { InstanceRecord, OutboxEntry } from '../../actors/record.ts'
 import { checkFields, flag, isObject, list, misshapen, moment, object, oneOf, optional } from './shape.ts'
@@ -24,6 +25,7 @@ const recordShape: readonly Field[] = [
   optional(object('control')),
   optional(text('stopReason')),
   optional(object('cancellation')),
+  optional(object('incident')),
   optional(object('parent')),
   whole('counter', 0),
 ]
@@ -31,6 +33,30 @@ const recordShape: readonly Field[] = [
 const controlShape: readonly Field[] = [whole('cursor', 0), list('recent')]
 
 const cancellationShape: readonly Field[] = [text('reason'), moment('deadline'), optional(flag('isParents'))]
+
+const eventField: Field = {
+  name: 'event',
+  allowed: 'an object with a string type',
+  matches: value => isObject(value) && typeof value['type'] === 'string',
+}
+
+const incidentShape: readonly Field[] = [
+  moment('at'),
+  text('code'),
+  text('actor'),
+  whole('tries', 0),
+  optional(object('cause')),
+]
+
+const causeShape: readonly Field[] = [oneOf('type', 'envelope', 'report', 'self', 'timer')]
+
+/** What a cause has besides, by its type. */
+const causeShapes: Readonly<Record<IncidentCause['type'], readonly Field[]>> = {
+  envelope: [object('envelope')],
+  report: [object('report')],
+  self: [text('path'), eventField],
+  timer: [text('path'), eventField],
+}
 
 const snapshotShape: readonly Field[] = [
   oneOf('status', 'active', 'done', 'error', 'stopped'),
@@ -43,12 +69,6 @@ const childShape: readonly Field[] = [
   optional(text('systemId')),
   optional(flag('syncSnapshot')),
 ]
-
-const eventField: Field = {
-  name: 'event',
-  allowed: 'an object with a string type',
-  matches: value => isObject(value) && typeof value['type'] === 'string',
-}
 
 const timerShape: readonly Field[] = [
   text('owner'),
@@ -110,6 +130,7 @@ export function checkRecord(content: unknown): InstanceRecord {
   }
   if (record['cancellation'] !== undefined)
     checkFields(malformed, 'cancellation', record['cancellation'], cancellationShape)
+  if (record['incident'] !== undefined) checkIncident(record['incident'])
   for (const [index, timer] of itemsOf(record, 'timers'))
     checkFields(malformed, `timers[${index}]`, timer, timerShape)
   for (const [index, activity] of itemsOf(record, 'activities')) {
@@ -126,6 +147,13 @@ export function checkRecord(content: unknown): InstanceRecord {
     throw misshapen(malformed, `sources[${JSON.stringify(name)}]`, 'a whole number', position)
   }
   return content as InstanceRecord
+}
+
+function checkIncident(content: unknown): void {
+  const { cause } = checkFields(malformed, 'incident', content, incidentShape)
+  if (cause === undefined) return
+  const { type } = checkFields(malformed, 'incident.cause', cause, causeShape)
+  checkFields(malformed, 'incident.cause', cause, causeShapes[type as IncidentCause['type']])
 }
 
 /** @param content already known to be an array */

@@ -81,6 +81,7 @@ function contentOf(record: InstanceRecord): Readonly<Record<string, unknown>> {
   if (record.control !== undefined) content['control'] = record.control
   if (record.stopReason !== undefined) content['stopReason'] = record.stopReason
   if (record.cancellation !== undefined) content['cancellation'] = record.cancellation
+  if (record.incident !== undefined) content['incident'] = record.incident
   if (record.parent !== undefined) content['parent'] = record.parent
   content['counter'] = record.counter
   return content

@@ -302,7 +302,7 @@ export class Hosting implements InstanceHost<Received> {
 function outcomeOf(verdict: Verdict): Outcome {
   if (verdict.type === 'rejected') return verdict
   const { type, revision, snapshot } = verdict
-  return { type: type === 'ignored' ? 'ignored' : 'accepted', revision, snapshot }
+  return { type: type === 'duplicate' ? 'accepted' : type, revision, snapshot }
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Refusal } from '../../actors/envelope.ts'
+import type { Refusal, Rejection } from '../../actors/envelope.ts'
 import { isControl } from '../../actors/envelope.ts'
 import { RuntimeError, type ErrorCode } from '../../actors/errors.ts'
 import type { Clock, Inbox, InboxMessage } from '../../actors/ports.ts'
@@ -16,6 +16,16 @@ export interface RefusalsContext {
   /** Work that goes on and never rejects. */
   readonly track: (work: Promise<void>) => void
 }
+
+/** Why a control envelope is refused whose time is over, or has not come. */
+const untimely: ReadonlySet<Rejection> = new Set([
+  'EDIT_INVALID',
+  'INSTANCE_NOT_BEGUN',
+  'INSTANCE_NOT_FOUND',
+  'INSTANCE_NOT_SUSPENDED',
+  'INSTANCE_SUSPENDED',
+  'REVISION_CONFLICT',
+])
 
 /** What no instance of a partition can take: answers whoever waits, and keeps it among the dead letters. */
 export class Refusals {
@@ -39,15 +49,14 @@ export class Refusals {
 
   /**
    * Answers that the envelope was not applied, and keeps it among the dead letters. What comes too late for an instance
-   * that has finished, or too early to control one, is not kept: that is nobody's fault.
+   * that has finished, or at the wrong time to control one, is not kept: that is nobody's fault.
    */
   reject(message: InboxMessage, refusal: Refusal): void {
     const { content } = message
     if (!('malformed' in content) && content.replyTo !== undefined) message.reply(encodeValue(refusal))
     const { code, message: reason } = refusal
-    const isNeedless =
-      code === 'INSTANCE_NOT_FOUND' && !('malformed' in content) && isControl(content.envelope)
-    if (code === 'INSTANCE_FINISHED' || isNeedless) message.ack()
+    const isControlling = !('malformed' in content) && isControl(content.envelope)
+    if (code === 'INSTANCE_FINISHED' || (isControlling && untimely.has(code))) message.ack()
     else this.bury(message, code, reason)
   }
 

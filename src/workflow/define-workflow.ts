@@ -1,5 +1,6 @@
 import type { AnyStateMachine, ContextFrom, EventFrom, InputFrom, OutputFrom, SnapshotFrom } from 'xstate'
 import { RuntimeError } from '../../actors/errors.ts'
+import type { OnError } from '../../actors/machine.ts'
 import type { Persistence } from '../../actors/persistence.ts'
 import { isName, nameForm } from './address.ts'
 import { isMachine, machineProblems } from './machine-problems.ts'
@@ -15,6 +16,7 @@ export interface Workflow<TMachine extends AnyStateMachine = AnyStateMachine> {
   readonly machine: TMachine
   readonly inputSchema: StandardSchema | undefined
   readonly persistence: Persistence
+  readonly onError: OnError
   /** By event type. An event of a type without a schema is not checked. */
   readonly eventSchemas: Readonly<Record<string, StandardSchema>>
 }
@@ -29,6 +31,18 @@ export interface WorkflowOptions<TMachine extends AnyStateMachine> {
   readonly input?: StandardSchema<InputFrom<TMachine>>
   /** The first part of every instance's address. Default the id of the machine. */
   readonly name?: string
+  /**
+   * What becomes of an instance when a guard, an action or another function of its machine throws, and no machine above
+   * it handles that. Default `suspend`.
+   *
+   * - `suspend`: it takes nothing more until somebody has dealt with the incident; what made the step is kept.
+   * - `fail`: it fails with that error.
+   * - `deadLetter`: the event, or the start, is kept among the dead letters, and the instance goes on as if it had not
+   *   come. A timer, the end of an activity or of a child has no place there: they suspend it.
+   *
+   * With `persist: 'none'` it always fails.
+   */
+  readonly onError?: OnError
   /** When instances are stored. Default `turn`. */
   readonly persist?: Persist<TMachine>
   /** A whole number from 1, stored with every record; raise it with every change of the machine. Default 1. */
@@ -52,7 +66,8 @@ export type OutputOf<TWorkflow extends Workflow> = OutputFrom<MachineOf<TWorkflo
 /** The extended state of an instance of a workflow. */
 export type ContextOf<TWorkflow extends Workflow> = ContextFrom<MachineOf<TWorkflow>>
 
-const optionNames = ['events', 'input', 'name', 'persist', 'version']
+const optionNames = ['events', 'input', 'name', 'onError', 'persist', 'version']
+const onErrorNames: readonly unknown[] = ['suspend', 'fail', 'deadLetter'] satisfies OnError[]
 
 /**
  * Makes a workflow out of a machine, once everything in it has been found to resolve.
@@ -75,6 +90,7 @@ export function defineWorkflow<TMachine extends AnyStateMachine>(
     machine,
     inputSchema: options.input,
     persistence: resolvePersist(options.persist),
+    onError: options.onError ?? 'suspend',
     eventSchemas: Object.freeze({ ...options.events } as Record<string, StandardSchema>),
   })
 }
@@ -106,6 +122,7 @@ function nameProblems(machine: AnyStateMachine, { name }: { readonly name?: stri
 function optionProblems(options: {
   readonly events?: unknown
   readonly input?: unknown
+  readonly onError?: unknown
   readonly persist?: unknown
   readonly version?: unknown
 }): WorkflowProblem[] {
@@ -113,7 +130,7 @@ function optionProblems(options: {
   const check = (valid: boolean, place: string, message: string) => {
     if (!valid) problems.push({ place: `options.${place}`, message })
   }
-  const { events, input, version = 1 } = options
+  const { events, input, onError = 'suspend', version = 1 } = options
   const schemaForm = 'must be a Standard Schema v1 validator'
 
   for (const key of Object.keys(options)) {
@@ -122,6 +139,7 @@ function optionProblems(options: {
   }
   check(Number.isSafeInteger(version) && (version as number) >= 1, 'version', 'must be a whole number from 1')
   check(input === undefined || isStandardSchema(input), 'input', schemaForm)
+  check(onErrorNames.includes(onError), 'onError', "must be 'suspend', 'fail' or 'deadLetter'")
   try {
     resolvePersist(options.persist)
   } catch (error) {

@@ -4,7 +4,7 @@ import { assign, setup } from 'xstate'
 import { mostDepth } from '../../actors/child-workflow.ts'
 import { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
-import type { Delivery, Envelope, SettleEnvelope, StartEnvelope } from '../../actors/envelope.ts'
+import type { Delivery, SendEnvelope, SettleEnvelope, StartEnvelope } from '../../actors/envelope.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import { Instance } from '../../actors/instance.ts'
 import { prepareWorkflow, type PreparedWorkflow } from '../../actors/machine.ts'
@@ -67,7 +67,7 @@ function settle(index: number, outcome: LeafOutcome, incarnation = first): Settl
   return { ...base, path: 'squares', incarnation, index, outcome }
 }
 
-function send(type: string): Exclude<Envelope, StartEnvelope> {
+function send(type: string): SendEnvelope {
   return { type: 'send', id: `send-${++told}`, target: address, time: 0, event: { type } }
 }
 
@@ -85,7 +85,7 @@ class Gathering {
     this.draft = Draft.start(workflow, start(count, depth), this.#seq, 0)
   }
 
-  deliver(...envelopes: Exclude<Envelope, StartEnvelope>[]): string[] {
+  deliver(...envelopes: Parameters<Draft['deliver']>[0][]): string[] {
     return envelopes.map(envelope => this.draft.deliver(envelope, ++this.#seq, 0))
   }
 

@@ -160,7 +160,8 @@ function growing(made: () => void): AnyStateMachine {
   return branch
 }
 
-const workflowOf = (machine: AnyStateMachine) => prepareWorkflow({ name: 'busy', version: 1, machine })
+const workflowOf = (machine: AnyStateMachine) =>
+  prepareWorkflow({ name: 'busy', version: 1, machine, onError: 'fail' })
 
 function started(machine: AnyStateMachine): Draft {
   const start = {

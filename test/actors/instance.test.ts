@@ -654,7 +654,7 @@ describe('a machine inside an instance', () => {
     expect(contexts).toEqual([{ list: [1] }, { list: [1] }])
   })
 
-  it('fails instead of looping for ever', () => {
+  it('is suspended instead of looping for ever', () => {
     const loop = setup({}).createMachine({
       id: 'loop',
       initial: 'a',
@@ -666,11 +666,12 @@ describe('a machine inside an instance', () => {
 
     instance.deliver({ envelope: start(), seq: 1, replyTo: undefined })
     instance.loaded(undefined)
+    instance.loaded(undefined)
 
-    expect(bench.last.record.status).toBe('failed')
+    expect(bench.last.record).toMatchObject({ status: 'suspended', incident: { code: 'STEP_FAILED' } })
   })
 
-  it('fails with a clear error when it spawns logic that has no name', () => {
+  it('is suspended with a clear error when it spawns logic that has no name', () => {
     const spawner = setup({
       types: { context: {} as { child: unknown }, events: {} as EventObject },
     }).createMachine({
@@ -686,9 +687,10 @@ describe('a machine inside an instance', () => {
     instance.committed(1)
 
     instance.deliver({ envelope: send('SPAWN'), seq: 2, replyTo: undefined })
+    instance.loaded({ record: bench.last.record, revision: 1, commit: 'c', event: '' })
 
-    const { status, snapshot } = bench.last.record
-    expect(status).toBe('failed')
-    expect((snapshot.error as Error).message).toContain('unnamed logic')
+    const { status, incident } = bench.last.record
+    expect(status).toBe('suspended')
+    expect((incident!.error as Error).message).toContain('unnamed logic')
   })
 })

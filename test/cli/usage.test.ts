@@ -6,7 +6,7 @@ import { sharedServerUrl } from '../support/nats.ts'
 import { scratchDir } from '../support/processes.ts'
 import { run } from './surroundings.ts'
 
-const commands = ['dev', 'start', 'send', 'update', 'show', 'watch', 'list', 'result', 'dead']
+const commands = ['dev', 'start', 'send', 'update', 'show', 'watch', 'list', 'result', 'dead', 'incidents']
 
 describe('help', () => {
   it('lists every command, every exit code with its errors, and the environment', async () => {

@@ -62,6 +62,11 @@ describe('encodeEnvelope and decodeEnvelope', () => {
     ['a cancel', { ...base, type: 'cancel', reason: '' }],
     ['a forced cancel', { ...base, type: 'cancel', reason: 'ż', force: true }],
     ['a cancel with its grace', { ...base, type: 'cancel', reason: 'ż', graceMs: 0 }],
+    ['a retry', { ...base, type: 'retry' }],
+    ['a skip', { ...base, type: 'skip' }],
+    ['a failing', { ...base, type: 'fail' }],
+    ['a failing with its reason', { ...base, type: 'fail', reason: 'ż' }],
+    ['an edit', { ...base, type: 'edit', revision: 7, value: { a: 'b' }, context: new Map([[1, 2n]]) }],
   ])('give back %s', (_, envelope) => {
     expect(decodeEnvelope(encodeEnvelope(envelope))).toStrictEqual(envelope)
   })
@@ -178,6 +183,9 @@ describe('decodeEnvelope', () => {
     ['graceMs', { type: 'cancel', reason: '', graceMs: 0.5 }],
     ['graceMs', { type: 'cancel', reason: '', graceMs: 365 * 86_400_000 + 1 }],
     ['reason', { type: 'pause', reason: 'x'.repeat(1_025) }],
+    ['reason', { type: 'fail', reason: 1 }],
+    ['revision', { type: 'edit', revision: 0, value: 'a' }],
+    ['value', { type: 'edit', revision: 1 }],
   ])('refuses a wrong %s: %o', (field, change) => {
     const content = { ...foreignSend, ...change }
 
@@ -196,7 +204,7 @@ describe('decodeEnvelope', () => {
 
     expect(message({ id: '' })).toBe("id must be a string of 1 to 400 characters; got ''")
     expect(message({ type: 'stop' })).toBe(
-      "type must be 'start', 'send', 'settle', 'cancel', 'pause' or 'resume'; got 'stop'",
+      "type must be 'start', 'send', 'settle', 'cancel', 'pause', 'resume', 'retry', 'skip', 'fail' or 'edit'; got 'stop'",
     )
     expect(message({ target: { workflow: 'order', id: '' } })).toContain('1 to 256 bytes of UTF-8')
   })

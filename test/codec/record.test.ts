@@ -8,7 +8,7 @@ import { plainValue } from './arbitraries.ts'
 import { errorOf } from './error-of.ts'
 import { readMsgpack } from './msgpack-reader.ts'
 import type { ReadMap } from './msgpack-reader.ts'
-import { sampleRecord } from './samples.ts'
+import { sampleRecord, withStack } from './samples.ts'
 
 /** With every field a record can have: a new one that is missing here is an error of types. */
 const fullRecord = (): Required<InstanceRecord> => ({
@@ -16,6 +16,14 @@ const fullRecord = (): Required<InstanceRecord> => ({
   control: { cursor: 43, recent: ['p-1'] },
   stopReason: 'the bank is closed',
   cancellation: { reason: 'out of stock', deadline: 1_770_091_536_789, isParents: true },
+  incident: {
+    at: 1_770_091_506_789,
+    code: 'STEP_FAILED',
+    actor: 'child',
+    error: withStack(new TypeError('no total'), 'TypeError: no total\n    at guard'),
+    tries: 2,
+    cause: { type: 'timer', path: 'child', event: { type: 'LATE' }, dueAt: 1_770_091_506_000, seq: 9 },
+  },
   parent: { address: { workflow: 'shop', id: 's-1' }, path: 'order', incarnation: 4, depth: 1 },
 })
 
@@ -209,6 +217,12 @@ describe('decodeRecord', () => {
     ['cancellation.reason', { cancellation: { deadline: 1 } }],
     ['cancellation.deadline', { cancellation: { reason: '', deadline: 1e300 } }],
     ['cancellation.isParents', { cancellation: { reason: '', deadline: 1, isParents: 1 } }],
+    ['incident.at', { incident: { at: 'now', code: 'STEP_FAILED', actor: '', tries: 1 } }],
+    ['incident.cause.type', { incident: { at: 1, code: 'STEP_FAILED', actor: '', tries: 1, cause: {} } }],
+    [
+      'incident.cause.event',
+      { incident: { at: 1, code: 'X', actor: '', tries: 1, cause: { type: 'self', path: '', event: {} } } },
+    ],
     ['createdAt', { createdAt: '2026-01-01' }],
     ['updatedAt', { updatedAt: NaN }],
     ['cursor', { cursor: 2 ** 53 }],

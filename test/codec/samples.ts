@@ -3,7 +3,7 @@ import { RuntimeError } from '../../actors/errors.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 
 /** Fixtures must not depend on where they are made. */
-function withStack<T extends Error>(error: T, stack: string): T {
+export function withStack<T extends Error>(error: T, stack: string): T {
   return Object.defineProperty(error, 'stack', { configurable: true, value: stack, writable: true })
 }
 

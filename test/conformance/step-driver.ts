@@ -44,7 +44,7 @@ export class StepDriver implements Driver {
   }
 
   start(machine: AnyStateMachine, input?: unknown): void {
-    this.#workflow = prepareWorkflow({ name: workflow, version: 1, machine })
+    this.#workflow = prepareWorkflow({ name: workflow, version: 1, machine, onError: 'fail' })
     const envelope = { type: 'start', id: 'start', target, time: epoch, input, inputDigest: '' } as const
     this.#finish(Draft.start(this.#workflow, envelope, ++this.#seq, this.#now))
     this.#drain()

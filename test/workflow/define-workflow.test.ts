@@ -56,6 +56,7 @@ describe('defineWorkflow', () => {
       machine,
       inputSchema: undefined,
       eventSchemas: {},
+      onError: 'suspend',
       persistence: perTurn,
     })
   })
@@ -393,14 +394,16 @@ describe('defineWorkflow refuses', () => {
       version: 0,
       input: {},
       events: { PAY: 'text', 'xstate.stop': anySchema, '*': anySchema },
+      onError: 'retry',
       perist: 'turn',
       persist: 'sometimes',
     } as never
 
     expect(problemsOf(machineOf({}), options)).toEqual([
-      'options.perist: is not an option; there are events, input, name, persist, version',
+      'options.perist: is not an option; there are events, input, name, onError, persist, version',
       'options.version: must be a whole number from 1',
       'options.input: must be a Standard Schema v1 validator',
+      "options.onError: must be 'suspend', 'fail' or 'deadLetter'",
       "options.persist: must be 'turn', 'transition', 'rest', 'none', { every, events } or a function",
       'options.events.PAY: must be a Standard Schema v1 validator',
       'options.events.xstate.stop: is a reserved event type',

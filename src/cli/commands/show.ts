@@ -7,6 +7,7 @@ import { stringify } from '../../codec/json.ts'
 import { systemClock } from '../../clock.ts'
 import { defineCommand } from '../command.ts'
 import { existingInstance } from '../existing-instance.ts'
+import { describeIncident } from '../incident-view.ts'
 import { paintStatus, snapshotJson } from '../instance-view.ts'
 import { withClient } from '../open-client.ts'
 import { stateLines } from '../state-lines.ts'
@@ -53,12 +54,13 @@ export interface View extends TableOptions {
 }
 
 function describe(name: string, snapshot: InstanceSnapshot, view: View): string[] {
-  const { activities, context, error, output, status, timers } = snapshot
+  const { activities, context, error, incident, output, status, timers } = snapshot
   const { style } = view
   return [
     `${style.bold(name)}  ${paintStatus(status, status, style)}`,
     '',
     ...indented(facts(snapshot, view)),
+    ...section('Suspended', incident === undefined ? [] : describeIncident(incident, view.now, style), style),
     ...section('Context', inspected(context, view), style),
     ...section('Output', status === 'done' && output !== undefined ? inspected(output, view) : [], style),
     ...section('Error', status === 'failed' ? inspected(error, view) : [], style),

@@ -65,6 +65,9 @@ export const update = defineCommand({
       } else if (type === 'ignored') {
         const reason = `has no transition for ${printable(event.type)} in ${style.cyan(printable(state))}`
         writeLines(out, `${style.yellow('ignored')} ${style.bold(printable(name))} ${reason}`)
+      } else if (type === 'suspended') {
+        const reason = 'its machine threw, and the event is kept: incidents show says why'
+        writeLines(out, `${style.red('suspended')} ${style.bold(printable(name))}: ${reason}`)
       } else if (error === undefined) {
         writeLines(
           out,

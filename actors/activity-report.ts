@@ -1,0 +1,12 @@
+import type { ActorPath } from './address.ts'
+import type { EventObject } from './event.ts'
+import type { LeafOutcome } from './leaf-outcome.ts'
+
+/** Something an activity of the instance tells it. Dropped when the invocation it names is no longer current. */
+export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } &
+  /** `index`: only that child of a bulk. */
+  (
+    | { readonly type: 'settled'; readonly index?: number | undefined; readonly outcome: LeafOutcome }
+    | { readonly type: 'event'; readonly event: EventObject }
+    | { readonly type: 'moved'; readonly context: unknown }
+  )

@@ -1,0 +1,800 @@
+import { describe, expect, it } from 'vitest'
+import {
+  assign,
+  emit,
+  enqueueActions,
+  fromPromise,
+  fromTransition,
+  sendTo,
+  setup,
+  type AnyStateMachine,
+} from 'xstate'
+
+import type { Draft } from '../../actors/draft.ts'
+import type { Effect } from '../../actors/effect.ts'
+import type { Delivery, Envelope } from '../../actors/envelope.ts'
+import type { EventObject } from '../../actors/event.ts'
+import { Instance } from '../../actors/instance.ts'
+import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
+import { prepareWorkflow, type OnError } from '../../actors/machine.ts'
+import { never, perTurn } from '../../actors/persistence.ts'
+import type { RecordSummary } from '../../actors/ports.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
+import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
+
+const address = { workflow: 'fragile', id: 'f-1' }
+
+/** What is broken in the code until it is fixed. */
+let isBroken = true
+
+function breakIf<T>(value: T): T {
+  if (isBroken) throw new TypeError('it is broken')
+  return value
+}
+
+/** A host that stores what it is asked to, as bytes, when the test says so. */
+class Bench implements InstanceHost<Delivery> {
+  readonly effects: Effect[] = []
+  readonly verdicts = new Map<string, Verdict>()
+  readonly told: string[] = []
+  instance: Instance<Delivery>
+  abandons = 0
+  commits = 0
+  time = 1_000
+  #bytes: Uint8Array | undefined
+  #written: InstanceRecord | undefined
+  #revision = 0
+  #seq = 0
+  #isLoading = false
+  #isCommitting = false
+  #isEnded = false
+  readonly #machine: AnyStateMachine
+  readonly #onError: OnError
+  readonly #isStored: boolean
+
+  constructor(machine: AnyStateMachine, onError: OnError = 'suspend', isStored = true) {
+    isBroken = true
+    this.#machine = machine
+    this.#onError = onError
+    this.#isStored = isStored
+    this.instance = this.#open()
+  }
+
+  /** One that has started, and is broken from then on. */
+  static started(machine: AnyStateMachine, onError: OnError = 'suspend', isStored = true): Bench {
+    const bench = new Bench(machine, onError, isStored)
+    isBroken = false
+    bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
+    isBroken = true
+    return bench
+  }
+
+  load(): void {
+    this.#isLoading = true
+  }
+  commit(record: InstanceRecord, _summary: RecordSummary): void {
+    this.#written = decodeRecord(encodeRecord(record))
+    this.#isCommitting = true
+  }
+  perform(effects: readonly Effect[], _draft: Draft): void {
+    this.effects.push(...effects)
+  }
+  settle({ envelope }: Delivery, verdict: Verdict): void {
+    this.verdicts.set(envelope.id, verdict)
+  }
+  stopped(): void {
+    this.told.push('stopped')
+  }
+  goesOn(): void {
+    this.told.push('goes on')
+  }
+  wakeAt(): void {}
+  flushAfter(): void {}
+  abandonActivities(): void {
+    this.abandons++
+  }
+  nextCommitId(): string {
+    return 'c'
+  }
+  now(): number {
+    return this.time
+  }
+  rested(): void {}
+  ended(error?: Error): void {
+    if (error !== undefined) throw error
+    this.#isEnded = true
+  }
+
+  /** Another process takes over from what is stored. */
+  takeOver(): void {
+    this.instance.abandon()
+    this.#isLoading = false
+    this.#isCommitting = false
+    this.effects.length = 0
+    this.instance = this.#open()
+    this.settleAll()
+  }
+
+  /** Hands them over at once, so that they make one turn, and answers what became of the last one. */
+  deliver(...messages: object[]): Verdict | undefined {
+    this.hand(...messages)
+    this.settleAll()
+    return this.verdict()
+  }
+
+  hand(...messages: object[]): void {
+    for (const message of messages) this.#hand(message, ++this.#seq)
+  }
+
+  /** Hands one over once more, as the inbox does. */
+  redeliver(message: object, seq: number): void {
+    this.#hand(message, seq)
+    this.settleAll()
+  }
+
+  #hand(message: object, seq: number): void {
+    // One that rests leaves the memory.
+    if (this.#isEnded) this.instance = this.#open()
+    const envelope = { id: `e-${seq}`, target: address, time: 0, ...message } as Envelope
+    this.instance.deliver({ envelope, seq, replyTo: 'someone' })
+  }
+
+  /** Of the last envelope, or of one so many before it. */
+  verdict(before = 0): Verdict | undefined {
+    return this.verdicts.get(`e-${this.#seq - before}`)
+  }
+
+  takeVerdict(id: string): string | undefined {
+    const verdict = this.verdicts.get(id)
+    this.verdicts.delete(id)
+    return verdict?.type
+  }
+
+  send(...types: string[]): Verdict | undefined {
+    return this.deliver(...types.map(type => ({ type: 'send', event: { type } })))
+  }
+
+  /** Answers loads and commits until there are none. */
+  settleAll(): void {
+    while (this.#isLoading || this.#isCommitting) this.settleNext()
+  }
+
+  settleNext(): void {
+    if (this.#isLoading) {
+      this.#isLoading = false
+      const revision = this.#revision
+      const record = this.#bytes && decodeRecord(this.#bytes)
+      this.instance.loaded(record && { record, revision, commit: 'c', event: '' })
+    } else {
+      this.#isCommitting = false
+      this.#bytes = encodeRecord(this.#written!)
+      this.commits++
+      this.instance.committed(++this.#revision)
+    }
+  }
+
+  get revision(): number {
+    return this.#revision
+  }
+  get record(): InstanceRecord {
+    return decodeRecord(this.#bytes!)
+  }
+  takeEffects(): string[] {
+    const taken = this.effects.splice(0)
+    return taken.map(effect => (effect.type === 'emit' ? String(effect.event.type) : effect.type))
+  }
+
+  #open(): Instance<Delivery> {
+    this.#isEnded = false
+    const persistence = this.#isStored ? perTurn : never
+    const workflow = prepareWorkflow({
+      name: 'fragile',
+      version: 1,
+      machine: this.#machine,
+      onError: this.#onError,
+      persistence,
+    })
+    const instance = new Instance<Delivery>(address, workflow, this)
+    instance.begin()
+    return instance
+  }
+}
+
+const types = {} as {
+  context: { readonly log: readonly string[] }
+  events: EventObject
+}
+
+const child = setup({ types: {} as { events: EventObject } }).createMachine({
+  on: { BREAK: { guard: () => breakIf(true) } },
+})
+
+const fragile = setup({
+  types,
+  actors: {
+    child,
+    silent: fromTransition((state: number) => breakIf(state + 1), 0),
+    work: fromPromise(async ({ input }: { input: number }) => input),
+  },
+  actions: { note: assign({ log: ({ context, event }) => [...context.log, event.type] }) },
+}).createMachine({
+  context: { log: [] },
+  initial: 'idle',
+  on: {
+    NOTE: { actions: 'note' },
+    EMIT: { actions: emit({ type: 'noted' }) },
+    GUARD: { guard: () => breakIf(true), actions: 'note' },
+    ASSIGN: { actions: ['note', assign(() => breakIf({}))] },
+    QUEUE: {
+      actions: enqueueActions(({ enqueue }) => {
+        enqueue('note')
+        breakIf(undefined)
+      }),
+    },
+    CHILD: { actions: ['note', sendTo('child', { type: 'BREAK' })] },
+    SILENT: { actions: ['note', sendTo('silent', { type: 'BREAK' })] },
+    DELAY: '.delayed',
+    INPUT: '.given',
+    PARAMS: { actions: { type: 'note', params: () => breakIf(undefined) } as never },
+    OUTPUT: '.over',
+    TIME: '.timed',
+    WORK: '.working',
+    SELF: { actions: ({ self }) => self.send({ type: 'GUARD' }) },
+  },
+  invoke: [
+    { id: 'child', src: 'child' },
+    { id: 'silent', src: 'silent' },
+  ],
+  states: {
+    idle: {},
+    delayed: { entry: 'note', after: { 10: { target: 'idle', guard: () => true } } },
+    given: {
+      entry: 'note',
+      invoke: { id: 'given', src: 'work', input: () => breakIf(1) },
+    },
+    timed: { entry: 'note', after: { 500: { target: 'idle', guard: () => breakIf(true), actions: 'note' } } },
+    working: {
+      entry: 'note',
+      invoke: {
+        id: 'work',
+        src: 'work',
+        input: 1,
+        onDone: { target: 'idle', actions: ['note', assign(() => breakIf({}))] },
+      },
+    },
+    over: { entry: 'note', type: 'final', output: () => breakIf('fine') },
+  },
+  output: () => breakIf('fine'),
+})
+
+const slow = setup({ types, delays: { soon: () => breakIf(10) } }).createMachine({
+  context: { log: [] },
+  initial: 'idle',
+  states: { idle: { on: { DELAY: 'delayed' } }, delayed: { after: { soon: 'idle' } } },
+})
+
+const stillborn = setup({ types, actors: { work: fromPromise(async () => 1) } }).createMachine({
+  context: () => breakIf({ log: ['born'] }),
+  entry: emit({ type: 'born' }),
+  on: { NOTE: { actions: assign({ log: ({ context }) => [...context.log, 'NOTE'] }) } },
+  invoke: { src: 'work' },
+})
+
+describe('a step that throws', () => {
+  it.each(['GUARD', 'ASSIGN', 'QUEUE', 'CHILD', 'SILENT', 'INPUT', 'OUTPUT', 'PARAMS'])(
+    'in %s suspends the instance, with the event and the error',
+    type => {
+      const bench = Bench.started(fragile)
+
+      const verdict = bench.send(type)
+
+      const { incident, snapshot, status } = bench.record
+      expect(verdict?.type).toBe('suspended')
+      expect(status).toBe('suspended')
+      expect(incident).toMatchObject({
+        at: 1_000,
+        code: 'STEP_FAILED',
+        tries: 1,
+        cause: { type: 'envelope', envelope: { type: 'send', event: { type } } },
+      })
+      expect((incident!.error as Error).message).toContain('it is broken')
+      // Undone as a whole.
+      expect(snapshot).toMatchObject({ status: 'active', value: 'idle', context: { log: [] } })
+      expect(bench.told.at(-1)).toBe('stopped')
+    },
+  )
+
+  it('names the actor in it', () => {
+    const bench = Bench.started(fragile)
+
+    bench.send('CHILD')
+
+    expect(bench.record.incident?.actor).toBe('child')
+  })
+
+  it('in a delay suspends it', () => {
+    const bench = Bench.started(slow)
+
+    bench.send('DELAY')
+
+    expect(bench.record).toMatchObject({ status: 'suspended', snapshot: { value: 'idle' } })
+  })
+
+  it('keeps what came before it in its turn, and gives back what comes after', () => {
+    const bench = Bench.started(fragile)
+
+    bench.send('NOTE', 'EMIT', 'GUARD', 'NOTE')
+
+    expect(bench.record).toMatchObject({ status: 'suspended', snapshot: { context: { log: ['NOTE'] } } })
+    expect([3, 2, 1, 0].map(before => bench.verdict(before)?.type)).toEqual([
+      'accepted',
+      'accepted',
+      'suspended',
+      undefined,
+    ])
+    expect(bench.takeEffects()).toEqual(['noted'])
+  })
+
+  it('is none that a machine above it handles', () => {
+    const parent = setup({ types, actors: { child } }).createMachine({
+      context: { log: [] },
+      initial: 'on',
+      states: {
+        on: {
+          invoke: { id: 'child', src: 'child', onError: 'off' },
+          on: { BREAK: { actions: sendTo('child', { type: 'BREAK' }) } },
+        },
+        off: {},
+      },
+    })
+    const bench = Bench.started(parent)
+
+    const verdict = bench.send('BREAK')
+
+    expect(verdict?.type).toBe('accepted')
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { value: 'off' } })
+  })
+
+  it('is none when an activity fails and nobody handles that: then the instance fails', () => {
+    const bench = Bench.started(fragile)
+    bench.send('WORK')
+    const { incarnation } = bench.record.activities[0]!
+
+    bench.instance.report({
+      type: 'settled',
+      path: 'work',
+      incarnation,
+      outcome: { status: 'error', error: new Error('no') },
+    })
+    bench.settleAll()
+
+    expect(bench.record).toMatchObject({ status: 'failed', snapshot: { error: new Error('no') } })
+  })
+
+  it('is retried when it is fixed, and the instance goes on', () => {
+    const bench = Bench.started(fragile)
+    bench.send('GUARD')
+    isBroken = false
+
+    const verdict = bench.deliver({ type: 'retry' })
+    bench.send('NOTE')
+
+    expect(verdict?.type).toBe('accepted')
+    expect(bench.record).toMatchObject({
+      status: 'running',
+      snapshot: { context: { log: ['GUARD', 'NOTE'] } },
+    })
+    expect(bench.record.incident).toBeUndefined()
+    expect(bench.told.at(-1)).toBe('goes on')
+  })
+
+  it('throws again when it is retried too soon, and counts that', () => {
+    const bench = Bench.started(fragile)
+    bench.send('GUARD')
+    bench.time = 2_000
+
+    const verdict = bench.deliver({ type: 'retry' })
+    bench.deliver({ type: 'retry' })
+
+    const { incident, status } = bench.record
+    expect(verdict?.type).toBe('suspended')
+    expect(status).toBe('suspended')
+    expect(incident).toMatchObject({ at: 2_000, tries: 3, cause: { envelope: { event: { type: 'GUARD' } } } })
+  })
+
+  it('is skipped, and the instance goes on', () => {
+    const bench = Bench.started(fragile)
+    bench.send('GUARD')
+
+    bench.deliver({ type: 'skip' })
+    bench.send('NOTE')
+
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: ['NOTE'] } } })
+  })
+
+  it('is given up, and the instance fails with its error, or with the reason', () => {
+    const plain = Bench.started(fragile)
+    plain.send('GUARD')
+    plain.deliver({ type: 'fail' })
+    const reasoned = Bench.started(fragile)
+    reasoned.send('GUARD')
+    reasoned.deliver({ type: 'fail', reason: 'not worth it' })
+
+    expect(plain.record).toMatchObject({ status: 'failed', activities: [], timers: [] })
+    expect((plain.record.snapshot.error as Error).message).toContain('it is broken')
+    const error = reasoned.record.snapshot.error as Error
+    expect(error).toMatchObject({ code: 'WORKFLOW_FAILED', message: 'not worth it' })
+    expect((error.cause as Error).message).toContain('it is broken')
+    expect(plain.record.incident).toBeUndefined()
+  })
+
+  it('survives its process, at every point of it', () => {
+    const bench = Bench.started(fragile)
+    const guard = { type: 'send', id: 'guard', event: { type: 'GUARD' } }
+    const retry = { type: 'retry', id: 'retry' }
+    bench.hand(guard)
+    // Its turn is about to be done again: nothing is stored.
+    bench.takeOver()
+    bench.redeliver(guard, 2)
+    const first = bench.takeVerdict('guard')
+    // It is stored, and not acknowledged: it is parked, until the instance takes something again.
+    bench.takeOver()
+    bench.redeliver(guard, 2)
+    const again = bench.takeVerdict('guard')
+    const { incident } = bench.record
+    isBroken = false
+    bench.hand(retry)
+    // The retry is not stored.
+    bench.takeOver()
+    bench.redeliver(retry, 3)
+    const retried = bench.takeVerdict('retry')
+    // It is stored, and not acknowledged.
+    bench.takeOver()
+    bench.redeliver(retry, 3)
+    bench.redeliver(guard, 2)
+
+    expect([first, again, retried]).toEqual(['suspended', undefined, 'accepted'])
+    expect(incident).toMatchObject({ tries: 1 })
+    expect([bench.takeVerdict('retry'), bench.takeVerdict('guard')]).toEqual(['duplicate', 'duplicate'])
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: ['GUARD'] } } })
+  })
+
+  it('ends the instance when that is cancelled', () => {
+    const bench = Bench.started(fragile)
+    bench.send('GUARD')
+
+    bench.deliver({ type: 'cancel', reason: 'enough' })
+
+    expect(bench.record.status).toBe('cancelled')
+    expect(bench.record.incident).toBeUndefined()
+  })
+
+  it('stops the activities of the instance, which run again when it goes on', () => {
+    const bench = Bench.started(fragile)
+    bench.send('WORK')
+    bench.takeEffects()
+
+    bench.send('GUARD')
+    const whileSuspended = bench.takeEffects()
+    bench.deliver({ type: 'skip' })
+
+    expect(whileSuspended).toEqual(['stopActivity'])
+    expect(bench.takeEffects()).toEqual(['startActivity'])
+    expect(bench.record.activities).toMatchObject([{ path: 'work', attempt: 2 }])
+  })
+})
+
+describe('a suspended instance', () => {
+  it('keeps how an activity ended, and does not run it again', () => {
+    const bench = Bench.started(fragile)
+    bench.send('WORK')
+    const { incarnation } = bench.record.activities[0]!
+    bench.instance.report({
+      type: 'settled',
+      path: 'work',
+      incarnation,
+      outcome: { status: 'done', output: 5 },
+    })
+    bench.settleAll()
+    bench.takeEffects()
+    const { incident } = bench.record
+    isBroken = false
+
+    bench.deliver({ type: 'retry' })
+
+    expect(incident).toMatchObject({ cause: { type: 'report', report: { outcome: { output: 5 } } } })
+    expect(bench.record).toMatchObject({ status: 'running', activities: [], snapshot: { value: 'idle' } })
+    expect(bench.record.snapshot.context).toEqual({ log: ['WORK', 'xstate.done.actor.work'] })
+    expect(bench.takeEffects()).toEqual([])
+  })
+
+  it('forgets an activity whose end is skipped', () => {
+    const bench = Bench.started(fragile)
+    bench.send('WORK')
+    const { incarnation } = bench.record.activities[0]!
+    bench.instance.report({
+      type: 'settled',
+      path: 'work',
+      incarnation,
+      outcome: { status: 'done', output: 5 },
+    })
+    bench.settleAll()
+    bench.takeEffects()
+
+    bench.deliver({ type: 'skip' })
+
+    expect(bench.record).toMatchObject({ status: 'running', activities: [], snapshot: { value: 'working' } })
+    expect(bench.takeEffects()).not.toContain('startActivity')
+  })
+
+  it('keeps a timer that made the step, after those that were due before', () => {
+    const bench = Bench.started(fragile)
+    bench.send('TIME')
+    bench.time = 2_000
+
+    bench.instance.wake()
+    bench.settleAll()
+    const { incident, timers } = bench.record
+    isBroken = false
+    bench.deliver({ type: 'retry' })
+
+    expect(incident).toMatchObject({ cause: { type: 'timer', path: '', dueAt: 1_500 } })
+    expect(timers).toEqual([])
+    expect(bench.record).toMatchObject({ status: 'running', timers: [], snapshot: { value: 'idle' } })
+  })
+
+  it('fires what was due before the timer that threw, and what is due after it later', () => {
+    const machine = setup({
+      types,
+      actions: { note: assign({ log: ({ context, event }) => [...context.log, event.type] }) },
+    })
+    const three = machine.createMachine({
+      context: { log: [] },
+      type: 'parallel',
+      states: {
+        first: { after: { 100: { actions: 'note' } } },
+        second: { after: { 200: { guard: () => breakIf(true), actions: 'note' } } },
+        third: { after: { 300: { actions: 'note' } } },
+      },
+    })
+    const bench = Bench.started(three)
+    bench.time = 2_000
+    bench.instance.wake()
+    bench.settleAll()
+    const whileSuspended = bench.record
+    isBroken = false
+    bench.deliver({ type: 'retry' })
+    bench.instance.wake()
+    bench.settleAll()
+
+    const fired = (record: InstanceRecord) =>
+      (record.snapshot.context as { log: string[] }).log.map(type => /after\.(\d+)/.exec(type)?.[1])
+    expect(whileSuspended.status).toBe('suspended')
+    expect(fired(whileSuspended)).toEqual(['100'])
+    expect(fired(bench.record)).toEqual(['100', '200', '300'])
+  })
+
+  it('keeps what one of its actions has sent to itself', () => {
+    const bench = Bench.started(fragile)
+    bench.send('SELF')
+    const action = bench.effects.find(effect => effect.type === 'action')!
+    action.run()
+    bench.instance.delivered(action.effectId)
+    bench.settleAll()
+    const { incident } = bench.record
+    isBroken = false
+
+    bench.deliver({ type: 'retry' })
+
+    expect(incident).toMatchObject({ cause: { type: 'self', path: '', event: { type: 'GUARD' } } })
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: ['GUARD'] } } })
+  })
+
+  it('exists when its machine does not even start, and starts when that is retried', () => {
+    const bench = new Bench(stillborn)
+    const verdict = bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
+    const { incident, snapshot, status } = bench.record
+    bench.takeOver()
+    const again = bench.deliver({ type: 'retry' })
+    bench.takeOver()
+    isBroken = false
+    bench.deliver({ type: 'retry' })
+    const effects = bench.takeEffects()
+    bench.takeOver()
+    bench.send('NOTE')
+
+    expect(verdict?.type).toBe('suspended')
+    expect(status).toBe('suspended')
+    expect(incident).toMatchObject({ cause: { envelope: { type: 'start' } } })
+    expect(snapshot.context).toBeUndefined()
+    expect(again?.type).toBe('suspended')
+    expect(effects.toSorted()).toEqual(['born', 'startActivity'])
+    expect(bench.record).toMatchObject({
+      status: 'running',
+      snapshot: { context: { log: ['born', 'NOTE'] } },
+    })
+  })
+
+  it('is neither skipped nor edited when its machine has not started, but fails', () => {
+    const bench = new Bench(stillborn)
+    bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
+
+    const skip = bench.deliver({ type: 'skip' })
+    const edit = bench.deliver({ type: 'edit', revision: bench.revision, value: {}, context: {} })
+    const fail = bench.deliver({ type: 'fail' })
+
+    expect(skip).toMatchObject({ type: 'rejected', code: 'INSTANCE_NOT_BEGUN' })
+    expect(edit).toMatchObject({ type: 'rejected', code: 'INSTANCE_NOT_BEGUN' })
+    expect(fail?.type).toBe('accepted')
+    expect(bench.record.status).toBe('failed')
+  })
+
+  it('is cancelled like any other when its machine has not started', () => {
+    const bench = new Bench(stillborn)
+    bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
+
+    const verdict = bench.deliver({ type: 'cancel', reason: 'enough' })
+
+    expect(verdict?.type).toBe('accepted')
+    expect(bench.record).toMatchObject({ status: 'cancelled', activities: [], timers: [] })
+    expect(bench.record.incident).toBeUndefined()
+  })
+
+  it('loses nothing of its turn when its node leaves while that is done again', () => {
+    const bench = Bench.started(fragile)
+    bench.hand(
+      { type: 'send', event: { type: 'EMIT' } },
+      { type: 'send', id: 'a', event: { type: 'NOTE' } },
+      { type: 'send', id: 'b', event: { type: 'GUARD' } },
+    )
+    // Stored is the first of them alone.
+    bench.settleNext()
+    bench.instance.finish()
+    bench.settleAll()
+
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: [] } } })
+    bench.redeliver({ type: 'send', id: 'a', event: { type: 'NOTE' } }, 3)
+    bench.redeliver({ type: 'send', id: 'b', event: { type: 'GUARD' } }, 4)
+    expect(bench.record).toMatchObject({ status: 'suspended', snapshot: { context: { log: ['NOTE'] } } })
+  })
+
+  it('is neither paused nor resumed', () => {
+    const bench = Bench.started(fragile)
+    bench.send('GUARD')
+
+    const verdicts = ['pause', 'resume'].map(type => bench.deliver({ type }))
+
+    expect(verdicts).toMatchObject([{ code: 'INSTANCE_SUSPENDED' }, { code: 'INSTANCE_SUSPENDED' }])
+    expect(bench.record.status).toBe('suspended')
+  })
+
+  it('is edited, and then retried with what it has become', () => {
+    const bench = Bench.started(fragile)
+    bench.send('ASSIGN')
+    const { revision } = bench
+
+    const edit = bench.deliver({ type: 'edit', revision, value: 'delayed', context: { log: ['edited'] } })
+    const edited = bench.record
+    isBroken = false
+    bench.takeOver()
+    bench.deliver({ type: 'retry' })
+
+    expect(edit?.type).toBe('accepted')
+    expect(edited).toMatchObject({
+      status: 'suspended',
+      snapshot: { value: 'delayed', context: { log: ['edited'] } },
+    })
+    expect(bench.record).toMatchObject({
+      status: 'running',
+      snapshot: { value: 'delayed', context: { log: ['edited', 'ASSIGN'] } },
+    })
+  })
+
+  it('is not edited into a state that its machine does not have, nor once it has changed', () => {
+    const bench = Bench.started(fragile)
+    bench.send('ASSIGN')
+    const { revision } = bench
+    const before = bench.record
+
+    const wrong = bench.deliver({ type: 'edit', revision, value: 'nowhere', context: { log: ['edited'] } })
+    const late = bench.deliver({
+      type: 'edit',
+      revision: revision - 1,
+      value: 'idle',
+      context: { log: ['edited'] },
+    })
+    const after = bench.record
+    bench.deliver({ type: 'skip' })
+
+    expect(wrong).toMatchObject({ type: 'rejected', code: 'EDIT_INVALID' })
+    expect((wrong as { message: string }).message).toContain('nowhere')
+    expect(late).toMatchObject({ type: 'rejected', code: 'REVISION_CONFLICT' })
+    expect(after).toEqual(before)
+    expect(bench.record.snapshot.context).toEqual({ log: [] })
+  })
+
+  it('is what all of them ask for', () => {
+    const bench = Bench.started(fragile)
+    const edit = { type: 'edit', revision: bench.revision, value: 'idle', context: { log: [] } }
+    const running = [{ type: 'retry' }, { type: 'skip' }, { type: 'fail' }, edit].map(message =>
+      bench.deliver(message),
+    )
+    bench.deliver({ type: 'cancel', reason: 'x' })
+    const cancelled = bench.deliver({ type: 'retry' })
+
+    expect(running).toMatchObject(Array.from({ length: 4 }, () => ({ code: 'INSTANCE_NOT_SUSPENDED' })))
+    expect((running[0] as { message: string }).message).toContain('running')
+    expect(cancelled).toMatchObject({ code: 'INSTANCE_NOT_SUSPENDED' })
+    expect((cancelled as { message: string }).message).toContain('cancelled')
+  })
+
+  it('takes a paused one, too, to be edited', () => {
+    const bench = Bench.started(fragile)
+    bench.deliver({ type: 'pause' })
+
+    bench.deliver({ type: 'edit', revision: bench.revision, value: 'idle', context: { log: ['edited'] } })
+    const { status } = bench.record
+    bench.deliver({ type: 'resume' })
+
+    expect(status).toBe('paused')
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: ['edited'] } } })
+  })
+})
+
+describe('a workflow may want something else of a step that throws', () => {
+  it('to fail', () => {
+    const bench = Bench.started(fragile, 'fail')
+
+    const verdict = bench.send('GUARD')
+
+    expect(verdict?.type).toBe('accepted')
+    expect(bench.record.status).toBe('failed')
+    expect((bench.record.snapshot.error as Error).message).toContain('it is broken')
+  })
+
+  it('to fail, always, when nothing of it is stored', () => {
+    const bench = Bench.started(fragile, 'suspend', false)
+
+    const verdict = bench.send('GUARD') as Extract<Verdict, { snapshot: unknown }>
+
+    expect(verdict.type).toBe('accepted')
+    expect(verdict.snapshot.status).toBe('error')
+  })
+
+  it('to have the event among the dead letters, and to go on as if it had not come', () => {
+    const bench = Bench.started(fragile, 'deadLetter')
+
+    bench.send('NOTE', 'GUARD', 'NOTE')
+
+    expect([2, 1, 0].map(before => bench.verdict(before))).toMatchObject([
+      { type: 'accepted' },
+      { type: 'rejected', code: 'STEP_FAILED' },
+      { type: 'accepted' },
+    ])
+    expect(bench.record).toMatchObject({
+      status: 'running',
+      snapshot: { context: { log: ['NOTE', 'NOTE'] } },
+    })
+    expect(bench.record.incident).toBeUndefined()
+  })
+
+  it('to have the start there, so that there is no instance', () => {
+    const bench = new Bench(stillborn, 'deadLetter')
+
+    const verdict = bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
+
+    expect(verdict).toMatchObject({ type: 'rejected', code: 'STEP_FAILED' })
+    expect(bench.commits).toBe(0)
+  })
+
+  it('but is suspended by a timer, as that has no place there', () => {
+    const bench = Bench.started(fragile, 'deadLetter')
+    bench.send('TIME')
+    bench.time = 2_000
+
+    bench.instance.wake()
+    bench.settleAll()
+
+    expect(bench.record).toMatchObject({ status: 'suspended', incident: { cause: { type: 'timer' } } })
+  })
+})
