@@ -4,9 +4,15 @@ import type { LeafOutcome } from './leaf-outcome.ts'
 
 /** Something an activity of the instance tells it. Dropped when the invocation it names is no longer current. */
 export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } &
-  /** `index`: only that child of a bulk. */
+  /** `index`: only that child of a bulk. `details`: of its last heartbeat, if they have not been told before. */
   (
-    | { readonly type: 'settled'; readonly index?: number | undefined; readonly outcome: LeafOutcome }
+    | {
+        readonly type: 'settled'
+        readonly index?: number | undefined
+        readonly outcome: LeafOutcome
+        readonly details?: unknown
+      }
+    | { readonly type: 'heartbeat'; readonly details: unknown }
     | { readonly type: 'event'; readonly event: EventObject }
     | { readonly type: 'moved'; readonly context: unknown }
   )

@@ -1,6 +1,7 @@
 import type { Address } from './address.ts'
 import type { Queueing } from './activity-slots.ts'
 import type { ActivityRecord } from './record.ts'
+import type { RestartPolicy } from './restart.ts'
 import type { RetryPolicy } from './retry.ts'
 
 export type { ActivityReport } from './activity-report.ts'
@@ -14,6 +15,17 @@ export interface ActivityContext<TInput = unknown> {
   readonly attempt: number
   /** The same for every attempt of one invocation: hand it to foreign systems so that they act once. */
   readonly idempotencyKey: string
+  /**
+   * Says that it is alive; `timeout.heartbeat` is how long it may go without. Free, and local to this process.
+   *
+   * With details, says how far it is as well: the next attempt finds the newest of them in `lastHeartbeat`, wherever it
+   * runs. They are stored, so they are anything that a context may hold, best small, and not to be changed afterwards. A
+   * second at most of them (0.8 of the timeout, if that is less) is lost when the process dies. Nothing happens once the
+   * attempt is over.
+   */
+  readonly heartbeat: (details?: unknown) => void
+  /** The details of the last heartbeat of an earlier attempt that gave some; undefined when none did. */
+  readonly lastHeartbeat: unknown
   readonly log: ActivityLog
 }
 
@@ -29,8 +41,13 @@ export interface ActivityLog {
 export interface ActivitySpec {
   readonly name: string
   readonly retry: RetryPolicy
+  readonly restart: RestartPolicy
   /** How long one attempt may take; undefined: as long as it likes. */
   readonly attemptTimeoutMs: number | undefined
+  /** How long an attempt may go without a heartbeat; undefined: for ever. */
+  readonly heartbeatTimeoutMs: number | undefined
+  /** How long all attempts and the waits between them may take; undefined: as long as they like. */
+  readonly totalTimeoutMs: number | undefined
   /** How attempts wait where slots are scarce. */
   readonly queueing: Queueing
   run(context: ActivityContext): Promise<unknown>

@@ -6,7 +6,7 @@
  * effects may be performed. If the commit fails, throw the draft away and make a new one from the stored
  * record.
  */
-import { activitySpecOf, type ActivityReport } from './activity.ts'
+import type { ActivityReport } from './activity.ts'
 import { Bulks } from './bulks.ts'
 import {
   cancelEvent,
@@ -39,6 +39,7 @@ import { plainError } from './plain-error.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 import { isFinal, type ActivityRecord, type InstanceRecord, type InstanceStatus } from './record.ts'
 import { isRepetition, nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
+import type { Over } from './supervisors/activity.ts'
 import { Timers } from './timers.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
 import { takes } from './xstate/takes.ts'
@@ -111,7 +112,8 @@ export class Draft {
     const bulks = new Bulks(family, this.#outbox)
     for (const activity of base.activities) bulks.adopt(activity, this.#tree.logicOf(activity.path))
     this.#family = family
-    this.#invocations = new Invocations({ bulks, effects, family }, base.activities)
+    const logicOf = (path: ActorPath) => this.#tree.logicOf(path)
+    this.#invocations = new Invocations({ bulks, effects, family, logicOf }, base.activities)
   }
 
   /**
@@ -171,7 +173,12 @@ export class Draft {
     return this.#incident
   }
 
-  /** Earliest moment at which a timer, a retry or its own end is due; undefined when nothing waits for time. */
+  /** Whether activities were running when the record was stored that have yet to be restarted. */
+  get hasLost(): boolean {
+    return !this.isStopped && this.#invocations.hasLost
+  }
+
+  /** Earliest moment at which a timer, a retry, the end of an activity's time or its own end is due; undefined: never. */
   get dueAt(): number | undefined {
     if (this.isStopped) return undefined
     const due = Math.min(this.#timers.dueAt, this.#invocations.dueAt, this.#deadline)
@@ -267,8 +274,9 @@ export class Draft {
   }
 
   /**
-   * Fires every timer and begins every retry that is due, in the order they were due. What becomes due by
-   * that is for the next call. When its time to come to an end is over, it stops.
+   * Fires every timer that is due, in the order they were due, then ends the activities whose time is up and begins
+   * every retry that is due. What becomes due by that is for the next call. When its time to come to an end is over, it
+   * stops.
    *
    * @param until the number of a timer, which is only taken out: neither it nor what was due after it happens
    */
@@ -283,6 +291,12 @@ export class Draft {
       this.#cause = { type: 'timer', path, event, dueAt, seq }
       if (timer.to === undefined) this.#send(timer.target, timer.event, now)
       else this.#outbox.postEvent(timer.to, timer.event)
+      reception = 'accepted'
+    }
+    for (const over of this.#invocations.expired(now)) {
+      if (!this.#invocations.has(over.activity)) continue
+      this.#invocations.stop(over.activity.path)
+      this.#giveUp(over, now)
       reception = 'accepted'
     }
     return this.#invocations.retryDue(now) ? 'accepted' : reception
@@ -300,7 +314,10 @@ export class Draft {
     switch (report.type) {
       case 'settled':
         if (report.index !== undefined) return this.#settleItem(activity, report.index, report.outcome, now)
-        return this.#settle(activity, report.outcome, now)
+        return this.#settle(activity, report.outcome, now, report.details)
+      case 'heartbeat':
+        this.#invocations.note(activity, report.details)
+        return 'accepted'
       case 'event':
         return this.#collect(this.#tree.sendFrom(report.path, report.event), now, report.event.type)
       case 'moved':
@@ -310,18 +327,26 @@ export class Draft {
   }
 
   /**
-   * Asks again for everything a stored record owes: used once, after loading, by whoever now runs the
-   * instance. Running activities count one more attempt. A stopped instance only delivers what it owes others.
+   * Asks again for every delivery a stored record owes: used once, after loading, by whoever now runs the instance. A
+   * stopped instance only delivers what it owes others.
    *
    * @param isStopping whether it is about to be stopped
    */
-  resume(now: number, isStopping = false): void {
-    if (this.isStopped || isStopping) {
-      this.#outbox.resumeToOthers()
-    } else {
-      this.#resumeActivities(now)
-      this.#outbox.resume()
-    }
+  resume(isStopping = false): void {
+    if (this.isStopped || isStopping) this.#outbox.resumeToOthers()
+    else this.#outbox.resume()
+  }
+
+  /**
+   * Runs again the activities that ran when the record was stored, as another attempt, unless they have settled since.
+   *
+   * @param isCounted whether the process in which they ran has ended
+   */
+  restart(now: number, isCounted: boolean): Reception {
+    // What is going to be stopped at once need not begin again.
+    if (!this.hasLost || this.#deadline <= now) return 'ignored'
+    this.#giveUpAll(this.#invocations.restart(now, isCounted), now)
+    return 'accepted'
   }
 
   /**
@@ -344,8 +369,9 @@ export class Draft {
    *
    * @param attempts by incarnation, the attempt that was interrupted
    */
-  rerun(attempts: ReadonlyMap<number, number>): Reception {
-    return this.#invocations.rerun(attempts) ? 'accepted' : 'ignored'
+  rerun(attempts: ReadonlyMap<number, number>, now: number): Reception {
+    this.#giveUpAll(this.#invocations.rerun(attempts, now), now)
+    return 'accepted'
   }
 
   /** The logic an activity runs; undefined when its actor is gone. */
@@ -515,7 +541,7 @@ export class Draft {
    * @param ended the incarnation of an invocation that has already told how it ended
    */
   #resumeActivities(now: number, ended?: number): void {
-    if (this.#deadline > now) this.#invocations.resume(ended)
+    if (this.#deadline > now) this.#giveUpAll(this.#invocations.resume(now, ended), now)
   }
 
   #stepAgain({ cause, tries }: Incident, now: number): void {
@@ -531,12 +557,34 @@ export class Draft {
     return this.#collect(this.#tree.send(path, event), now, event.type)
   }
 
-  #settle(activity: ActivityRecord, outcome: LeafOutcome, now: number): Reception {
-    const { path } = activity
-    if (outcome.status === 'error') {
-      const spec = activitySpecOf(this.#tree.logicOf(path))
-      if (spec !== undefined && this.#invocations.fail(activity, outcome.error, spec, now)) return 'accepted'
+  /** @param details of the last heartbeat, if they are news */
+  #settle(activity: ActivityRecord, outcome: LeafOutcome, now: number, details?: unknown): Reception {
+    if (outcome.status === 'done') return this.#conclude(activity, outcome, now)
+    const over = this.#invocations.fail(activity, outcome.error, details, now)
+    return over === undefined ? 'accepted' : this.#giveUp(over, now)
+  }
+
+  #giveUpAll(overs: readonly Over[], now: number): void {
+    for (const over of overs) {
+      // An earlier one may have led the machine out of the state that wants it, or have suspended the instance.
+      if (this.isStopped || !this.#invocations.has(over.activity)) continue
+      this.#giveUp(over, now)
     }
+  }
+
+  /** What its supervisor cannot help any more is the machine's to deal with, or escalates to whoever looks after the instance. */
+  #giveUp({ type, activity, error }: Over, now: number): Reception {
+    const { path, incarnation } = activity
+    if (type === 'escalated' && this.#workflow.onError !== 'fail') {
+      this.suspend({ at: now, code: 'RESTARTS_EXCEEDED', actor: path, error: plainError(error), tries: 1 })
+      return 'accepted'
+    }
+    const outcome = { status: 'error', error } as const
+    this.#cause = { type: 'report', report: { type: 'settled', path, incarnation, outcome } }
+    return this.#conclude(activity, outcome, now)
+  }
+
+  #conclude({ path }: ActivityRecord, outcome: LeafOutcome, now: number): Reception {
     this.#invocations.end(path)
     this.#lastEvent = `xstate.${outcome.status}.actor.${path}`
     this.#collect(this.#tree.settle(path, outcome), now)

@@ -33,3 +33,5 @@ export type Effect =
       run(): unknown
     }
   | { readonly type: 'log'; readonly owner: ActorPath; readonly values: readonly unknown[] }
+  /** A policy of the activity has thrown: for the log alone. */
+  | { readonly type: 'complaint'; readonly path: ActorPath; readonly error: unknown }

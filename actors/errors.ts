@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'ABORTED'
   | 'ACTIVITY_FAILED'
+  | 'ACTIVITY_LOST'
   | 'ACTIVITY_TIMEOUT'
   | 'CHILD_CANCELLED'
   | 'CONNECTION_FAILED'

@@ -120,6 +120,8 @@ function typeOfReport(report: ActivityReport): string {
   switch (report.type) {
     case 'event':
       return report.event.type
+    case 'heartbeat':
+      return report.type
     case 'moved':
       return `xstate.snapshot.${report.path}`
     case 'settled':

@@ -17,6 +17,10 @@
  * envelope that changed nothing needs no write: stepping it again would change nothing either, and the
  * cursor of the next write covers it.
  *
+ * What a stored record says is running was running in a process that is gone: it runs again, as another attempt whose
+ * number is stored before it begins. That is a turn like any other, shared with whatever waits; killed before its commit,
+ * the next owner makes the same turn; after it, one with higher numbers.
+ *
  * A paused instance is one that takes nothing but control envelopes. What else waits when the pause is stored, or when it
  * is found paused, is given back to the host, unsettled. A control envelope ends its turn: what it stops has stopped
  * before anything else is taken. What its own parts have told before a pause is taken before it, since they do not
@@ -75,6 +79,8 @@ export class Instance<D extends Delivery> {
   #singly = false
   /** By incarnation, the attempt of each activity that was interrupted for a cancel that has yet to come. */
   #interrupted = new Map<number, number>()
+  /** Nothing was stored since it came into memory: what its record says is running ran in another process, if at all. */
+  #isNew = true
   #passivating = false
   #finishing = false
 
@@ -175,9 +181,11 @@ export class Instance<D extends Delivery> {
       }
     }
     if (this.#draft !== undefined) {
-      this.#draft.resume(this.#host.now(), this.#queue.isFailing && !this.#isFull)
+      const isStopping = this.#queue.isFailing && !this.#isFull
+      this.#draft.resume(isStopping)
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
+      if (this.#draft.hasLost && !isStopping && !this.#finishing) this.#queue.addRestart(this.#isNew)
     }
     if (this.#isStopped) this.#stop()
     else this.#host.goesOn()
@@ -201,6 +209,7 @@ export class Instance<D extends Delivery> {
     if (this.#state !== 'committing') return
     this.#revision = revision
     this.#redone = 0
+    this.#isNew = false
     const draft = this.#draft!
     // An effect may tell something at once: until the turn is settled, it only waits.
     this.#host.perform(draft.takeEffects(), draft)
@@ -237,6 +246,10 @@ export class Instance<D extends Delivery> {
       this.#host.settle(culprit.delivery, { type: 'rejected', code, message })
       this.#redo([])
     } else if (culprit?.type === 'self') {
+      this.#redo([])
+    } else if (culprit?.type === 'restart' && culprit.isCounted) {
+      // Maybe there is no room for the count.
+      this.#isNew = false
       this.#redo([])
     } else {
       this.#end(error)
@@ -407,7 +420,9 @@ export class Instance<D extends Delivery> {
       case 'wake':
         return { type: draft.fireDue(now) }
       case 'uncancelled':
-        return { type: draft.rerun(this.#takeInterrupted()) }
+        return { type: draft.rerun(this.#takeInterrupted(), now) }
+      case 'restart':
+        return { type: draft.restart(now, item.isCounted) }
     }
   }
 

@@ -1,4 +1,4 @@
-import type { ActivitySpec } from './activity.ts'
+import { activitySpecOf, type ActivitySpec } from './activity.ts'
 import { bulkSpecOf } from './bulk.ts'
 import type { Bulks } from './bulks.ts'
 import { childSpecOf } from './child-workflow.ts'
@@ -7,8 +7,8 @@ import type { PendingEffects } from './pending-effects.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { ActivityRecord } from './record.ts'
-import { retryDelay, spreadOf } from './retry.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
+import * as supervisor from './supervisors/activity.ts'
 
 const none: readonly never[] = Object.freeze([])
 
@@ -16,6 +16,7 @@ export interface InvocationsContext {
   readonly bulks: Bulks
   readonly effects: PendingEffects
   readonly family: Family
+  readonly logicOf: (path: ActorPath) => unknown
 }
 
 /** The activities that an instance wants: running, waiting for another attempt, or done by child instances. */
@@ -23,20 +24,35 @@ export class Invocations {
   readonly #bulks: Bulks
   readonly #effects: PendingEffects
   readonly #family: Family
+  readonly #logicOf: (path: ActorPath) => unknown
   readonly #byPath = new Map<ActorPath, ActivityRecord>()
+  /** Those that the stored record says are running, until they are. */
+  #lost: readonly ActivityRecord[]
 
-  constructor({ bulks, effects, family }: InvocationsContext, activities: readonly ActivityRecord[]) {
+  constructor(
+    { bulks, effects, family, logicOf }: InvocationsContext,
+    activities: readonly ActivityRecord[],
+  ) {
     this.#bulks = bulks
     this.#effects = effects
     this.#family = family
+    this.#logicOf = logicOf
     for (const activity of activities) this.#byPath.set(activity.path, activity)
+    this.#lost = activities.length === 0 ? none : activities.filter(activity => this.#mustRun(activity))
   }
 
-  /** When the earliest retry is due; Infinity when none waits. */
+  /** When the earliest retry is due, or the time of one is up; Infinity when none waits for time. */
   get dueAt(): number {
     let earliest = Number.POSITIVE_INFINITY
-    for (const { retryAt } of this.#byPath.values()) earliest = Math.min(earliest, retryAt ?? earliest)
+    for (const { deadlineAt, retryAt } of this.#byPath.values()) {
+      earliest = Math.min(earliest, retryAt ?? earliest, deadlineAt ?? earliest)
+    }
     return earliest
+  }
+
+  /** Whether any was running when the record was stored, and has not begun again. */
+  get hasLost(): boolean {
+    return this.#lost.length > 0
   }
 
   /** How many take up this process. */
@@ -52,9 +68,15 @@ export class Invocations {
     return activity?.incarnation === incarnation && activity.retryAt === undefined ? activity : undefined
   }
 
+  /** Whether the invocation is current. */
+  has({ incarnation, path }: ActivityRecord): boolean {
+    return this.#byPath.get(path)?.incarnation === incarnation
+  }
+
   /** @param logic what it runs: children do the work when that says so */
   start(activity: ActivityRecord, logic: unknown): void {
-    const delegated = this.#family.mayGrow ? this.#delegate(activity, logic) : activity
+    const asked = supervisor.asked(activity, activitySpecOf(logic))
+    const delegated = this.#family.mayGrow ? this.#delegate(asked, logic) : asked
     if (runsHere(delegated)) this.#begin(delegated)
     else this.#byPath.set(activity.path, delegated)
   }
@@ -65,12 +87,32 @@ export class Invocations {
     if (incarnation !== undefined) this.#effects.add({ type: 'deliver', path, event, incarnation })
   }
 
-  /** It has failed. Answers whether another attempt follows. */
-  fail(activity: ActivityRecord, error: unknown, { retry }: ActivitySpec, now: number): boolean {
-    const delay = retryDelay(retry, activity.attempt, error, spreadOf(activity))
-    if (delay === undefined) return false
-    this.#byPath.set(activity.path, { ...activity, retryAt: now + delay, lastError: error })
-    return true
+  /** It says how far it is. */
+  note(activity: ActivityRecord, details: unknown): void {
+    this.#byPath.set(activity.path, { ...activity, lastHeartbeat: details })
+  }
+
+  /**
+   * It has failed. Answers what came of it, if no other attempt follows.
+   *
+   * @param details of its last heartbeat, if they are news
+   */
+  fail(failed: ActivityRecord, error: unknown, details: unknown, now: number): supervisor.Over | undefined {
+    const { path } = failed
+    const activity = details === undefined ? failed : { ...failed, lastHeartbeat: details }
+    const complain = (thrown: unknown) => this.#effects.add({ type: 'complaint', path, error: thrown })
+    return this.#goOn(supervisor.failed(activity, error, this.#specOf(activity), now, complain))
+  }
+
+  /** Those for which the time is up. They still run, or wait. */
+  expired(now: number): readonly supervisor.Over[] {
+    let over: supervisor.Over[] | undefined
+    for (const activity of this.#byPath.values()) {
+      if (activity.deadlineAt === undefined || activity.deadlineAt > now) continue
+      over ??= []
+      over.push(supervisor.expired(activity, this.#specOf(activity)))
+    }
+    return over ?? none
   }
 
   /** Takes how a child of a bulk ended. Answers how the bulk ended, if that ended it. */
@@ -103,6 +145,7 @@ export class Invocations {
 
   /** Stops what runs here, to be resumed. */
   halt(): void {
+    this.#lost = none
     for (const activity of this.#byPath.values()) {
       const { path, incarnation } = activity
       const isUnknown = !runsHere(activity) || this.#effects.withdrawActivity(incarnation)
@@ -111,31 +154,40 @@ export class Invocations {
   }
 
   /**
-   * Runs again what ran when the record was stored, or was halted, as another attempt.
+   * Runs again what was halted, as another attempt. Answers those that do not go on.
    *
    * @param ended the incarnation of an invocation that has already told how it ended
    */
-  resume(ended?: number): void {
-    for (const activity of this.#byPath.values()) {
-      if (activity.incarnation === ended) continue
-      const isWanted = runsHere(activity) || this.#bulks.isLost(activity.path)
-      if (isWanted) this.#begin({ ...activity, attempt: activity.attempt + 1 })
-    }
+  resume(now: number, ended?: number): readonly supervisor.Over[] {
+    this.#lost = none
+    const halted = [...this.#byPath.values()].filter(
+      activity => activity.incarnation !== ended && this.#mustRun(activity),
+    )
+    return this.#runAgain(halted, now, false)
   }
 
   /**
-   * Runs again, as another attempt, what has been interrupted and is still wanted. Answers whether there was any.
+   * Runs again what ran when the record was stored, as another attempt. Answers those that do not go on.
+   *
+   * @param isCounted whether the process in which they ran has ended
+   */
+  restart(now: number, isCounted: boolean): readonly supervisor.Over[] {
+    // Some have settled since, and wait, or are gone, or have been started anew.
+    const lost = this.#lost.filter(activity => this.#byPath.get(activity.path) === activity)
+    this.#lost = none
+    return this.#runAgain(lost, now, isCounted)
+  }
+
+  /**
+   * Runs again, as another attempt, what has been interrupted and is still wanted. Answers those that do not go on.
    *
    * @param attempts by incarnation, the attempt that was interrupted
    */
-  rerun(attempts: ReadonlyMap<number, number>): boolean {
-    let isAny = false
-    for (const activity of this.#byPath.values()) {
-      if (!runsHere(activity) || attempts.get(activity.incarnation) !== activity.attempt) continue
-      this.#begin({ ...activity, attempt: activity.attempt + 1 })
-      isAny = true
-    }
-    return isAny
+  rerun(attempts: ReadonlyMap<number, number>, now: number): readonly supervisor.Over[] {
+    const interrupted = [...this.#byPath.values()].filter(
+      activity => runsHere(activity) && attempts.get(activity.incarnation) === activity.attempt,
+    )
+    return this.#runAgain(interrupted, now, false)
   }
 
   /** Begins every attempt that is due. Answers whether there was one. */
@@ -143,7 +195,7 @@ export class Invocations {
     let isAny = false
     for (const activity of this.#byPath.values()) {
       if (activity.retryAt === undefined || activity.retryAt > now) continue
-      this.#begin({ ...activity, attempt: activity.attempt + 1, retryAt: undefined })
+      this.#begin(supervisor.waited(activity))
       isAny = true
     }
     return isAny
@@ -160,6 +212,35 @@ export class Invocations {
     if (child !== undefined) return this.#family.start(activity, child)
     const bulk = bulkSpecOf(logic)
     return bulk === undefined ? activity : this.#bulks.start(activity, bulk)
+  }
+
+  #runAgain(
+    activities: readonly ActivityRecord[],
+    now: number,
+    isCounted: boolean,
+  ): readonly supervisor.Over[] {
+    const overs = activities.map(activity =>
+      this.#goOn(supervisor.lost(activity, this.#specOf(activity), now, isCounted)),
+    )
+    return overs.filter(over => over !== undefined)
+  }
+
+  /** Does what its supervisor has decided, unless it is over: then it answers that. */
+  #goOn(decision: supervisor.GoesOn | supervisor.Over): supervisor.Over | undefined {
+    if (decision.type !== 'goesOn') return decision
+    const { activity } = decision
+    if (activity.retryAt === undefined) this.#begin(activity)
+    else this.#byPath.set(activity.path, activity)
+    return undefined
+  }
+
+  #specOf({ path }: ActivityRecord): ActivitySpec | undefined {
+    return activitySpecOf(this.#logicOf(path))
+  }
+
+  /** Whether its work is done here, or would be: that of a bulk that is none any more fails at once. */
+  #mustRun(activity: ActivityRecord): boolean {
+    return runsHere(activity) || this.#bulks.isLost(activity.path)
   }
 
   #begin(activity: ActivityRecord): void {

@@ -1,6 +1,7 @@
 import type { Effect } from './effect.ts'
 import type { ActorPath, Address } from './address.ts'
 
+const forTheLog: ReadonlySet<Effect['type']> = new Set(['complaint', 'log'])
 const ofActivities: ReadonlySet<Effect['type']> = new Set(['startActivity', 'stopActivity', 'deliver'])
 
 /** What the steps since the last commit ask of the world, in the order they asked. */
@@ -9,7 +10,7 @@ export class PendingEffects {
 
   /** Whether anything must wait for the commit. */
   get isAsking(): boolean {
-    return this.#effects.some(effect => effect.type !== 'log')
+    return this.#effects.some(({ type }) => !forTheLog.has(type))
   }
 
   add(effect: Effect): void {

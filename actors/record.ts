@@ -75,6 +75,12 @@ export interface ActivityRecord {
   readonly retryAt?: number | undefined
   /** The error of the last attempt, kept while the next one waits or runs. */
   readonly lastError?: unknown
+  /** When all its attempts must be over: milliseconds since the epoch. Absent: never. */
+  readonly deadlineAt?: number | undefined
+  /** The details of the last heartbeat that gave some. */
+  readonly lastHeartbeat?: unknown
+  /** When it was restarted because its process had ended, as far as that still counts: milliseconds since the epoch. */
+  readonly restarts?: readonly number[] | undefined
   /** The instance that does the work, when it is a child workflow: nothing runs here, its outcome arrives as a message. */
   readonly child?: ActivityChild | undefined
   /** How far it is, when it is a bulk: nothing runs here, the outcomes of its children arrive as messages. */

@@ -9,32 +9,51 @@ export interface RetryPolicy {
   readonly maxIntervalMs: number
   /** Share of the wait that is spread at random, 0 to 1: 0.2 means ±20 %. */
   readonly jitter: number
-  /** `name` or `code` of errors that another attempt cannot cure. */
-  readonly nonRetryable: readonly string[]
+  /** Errors that another attempt cannot cure: their `name` or `code`, or who knows them. */
+  readonly nonRetryable: readonly string[] | ((error: unknown) => boolean)
 }
 
 /**
- * Milliseconds to wait before the next attempt, or undefined to give up.
+ * Milliseconds to wait before the next attempt, or undefined to give up. An error that names its own delay has it to the
+ * millisecond, whatever the policy says about intervals.
  *
  * @param attempt the attempt that failed, from 1
  * @param spread a number in [0, 1) that decides the jitter; the same number gives the same delay
+ * @param complain told what `nonRetryable` has thrown; the error then counts as one that another attempt may cure
  */
 export function retryDelay(
   policy: RetryPolicy,
   attempt: number,
   error: unknown,
   spread: number,
+  complain: (thrown: unknown) => void,
 ): number | undefined {
-  if (attempt >= policy.maxAttempts || isNonRetryable(policy, error)) return undefined
+  if (attempt >= policy.maxAttempts || isNonRetryable(policy, error, complain)) return undefined
+  const { retryAfterMs } = (error ?? {}) as { retryAfterMs?: unknown }
+  if (typeof retryAfterMs === 'number' && Number.isFinite(retryAfterMs) && retryAfterMs >= 0) {
+    return Math.round(retryAfterMs)
+  }
   const exponential = policy.initialIntervalMs * policy.backoff ** (attempt - 1)
   const capped = Math.min(exponential, policy.maxIntervalMs)
   return Math.round(capped * (1 + policy.jitter * (2 * spread - 1)))
 }
 
-function isNonRetryable(policy: RetryPolicy, error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false
-  const { name, code } = error as { name?: unknown; code?: unknown }
-  return policy.nonRetryable.some(entry => entry === name || entry === code)
+function isNonRetryable(
+  { nonRetryable }: RetryPolicy,
+  error: unknown,
+  complain: (thrown: unknown) => void,
+): boolean {
+  const facts = (error ?? {}) as { name?: unknown; code?: unknown; nonRetryable?: unknown }
+  if (facts.nonRetryable === true) return true
+  if (typeof nonRetryable !== 'function') {
+    return nonRetryable.some(entry => entry === facts.name || entry === facts.code)
+  }
+  try {
+    return nonRetryable(error)
+  } catch (thrown) {
+    complain(thrown)
+    return false
+  }
 }
 
 /** A number in [0, 1) for the jitter: it differs between invocations and attempts, but not between processes. */

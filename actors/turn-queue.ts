@@ -13,6 +13,8 @@ export type Waiting<D> =
   | { readonly type: 'wake' }
   /** No cancel is on its way any more: see cancellation.ts. */
   | { readonly type: 'uncancelled' }
+  /** What ran when the record was stored is to run again. `isCounted`: because its process has ended. */
+  | { readonly type: 'restart'; readonly isCounted: boolean }
   /** Stands for one whose step has thrown. */
   | { readonly type: 'failed'; readonly item: Unfailed<D>; readonly incident: Incident }
 
@@ -46,6 +48,15 @@ export class TurnQueue<D extends Delivery> {
     this.#waiting.push(item)
   }
 
+  /**
+   * Adds the restart of what a stored record says is running. It goes first, so that it shares its commit with whatever
+   * waits; but after what activities have told, so that none that has ended is run again.
+   */
+  addRestart(isCounted: boolean): void {
+    const told = this.#waiting.findLastIndex(item => unfailed(item).type === 'report')
+    this.#waiting.splice(told + 1, 0, { type: 'restart', isCounted })
+  }
+
   /** Puts them before all others. */
   putBack(items: readonly Waiting<D>[]): void {
     this.#waiting = [...items, ...this.#waiting]
@@ -61,7 +72,7 @@ export class TurnQueue<D extends Delivery> {
     if (isFull) return this.#takeAt(waiting.findIndex(isControlling))
     const [first] = waiting
     const isPause = first?.type === 'delivery' && first.delivery.envelope.type === 'pause'
-    const told = isPause ? waiting.findIndex(item => item.type !== 'delivery') : -1
+    const told = isPause ? waiting.findIndex(isTold) : -1
     return told < 0 ? waiting.shift() : this.#takeAt(told)
   }
 
@@ -72,9 +83,9 @@ export class TurnQueue<D extends Delivery> {
     return waiting
   }
 
-  /** Forgets every delivery. What threw after one must be tried without it. */
+  /** Forgets whatever the next owner finds again. What threw after one must be tried without it. */
   forgetDeliveries(): void {
-    this.#waiting = this.#waiting.map(unfailed).filter(({ type }) => type !== 'delivery')
+    this.#waiting = this.#waiting.map(unfailed).filter(isTold)
   }
 
   /** Forgets every delivery that is no control envelope. */
@@ -85,4 +96,9 @@ export class TurnQueue<D extends Delivery> {
   #takeAt(index: number): Waiting<D> | undefined {
     return index < 0 ? undefined : this.#waiting.splice(index, 1)[0]
   }
+}
+
+/** Whether it is lost if it is not taken now. */
+function isTold<D>({ type }: Waiting<D>): boolean {
+  return type !== 'delivery' && type !== 'restart'
 }

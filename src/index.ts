@@ -42,7 +42,14 @@ export { createNode, Node } from './runtime/node.ts'
 export type { NodeStatus } from './runtime/node.ts'
 export type { NodeActivityOptions, NodeOptions } from './runtime/options.ts'
 export { activity } from './workflow/activity.ts'
-export type { ActivityOptions, RetryOptions, TimeoutOptions } from './workflow/activity-options.ts'
+export { ActivityError } from './workflow/activity-error.ts'
+export type { ActivityErrorOptions } from './workflow/activity-error.ts'
+export type {
+  ActivityOptions,
+  RestartOptions,
+  RetryOptions,
+  TimeoutOptions,
+} from './workflow/activity-options.ts'
 export { formatAddress, parseAddress, partitionOf } from './workflow/address.ts'
 export { bulk } from './workflow/bulk.ts'
 export type { BulkOptions } from './workflow/bulk.ts'

@@ -57,6 +57,7 @@ describe('the README', () => {
 
   it.each([
     ['quick-start', /^receipt for 1250 cents \(order\/o-1\/.+\)\n$/],
+    ['attempts', /^attempt 2 copied from page 2 on\n$/],
     ['together', /^144 booked\n$/],
     ['pausing', /^paused 0\n5\n$/],
     ['queueing', /^(shipped for (acme|emca)\n){3}\{ running: 0, waiting: 0 \}\n$/],

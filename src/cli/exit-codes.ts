@@ -24,6 +24,7 @@ export const exitMeanings: Readonly<Record<number, string>> = Object.freeze({
 export const exitCodes: Readonly<Record<ErrorCode, number>> = Object.freeze({
   ABORTED: 130,
   ACTIVITY_FAILED: 6,
+  ACTIVITY_LOST: 6,
   ACTIVITY_TIMEOUT: 6,
   CHILD_CANCELLED: 6,
   CONNECTION_FAILED: 8,

@@ -87,6 +87,8 @@ const activityShape: readonly Field[] = [
   whole('attempt', 1),
   moment('startedAt'),
   optional(moment('retryAt')),
+  optional(moment('deadlineAt')),
+  optional(list('restarts')),
   optional(object('child')),
   optional(object('bulk')),
 ]

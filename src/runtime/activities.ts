@@ -2,7 +2,6 @@ import type { AnyActorLogic } from 'xstate'
 
 import {
   activitySpecOf,
-  idempotencyKey,
   type ActivityLog,
   type ActivityReport,
   type ActivitySpec,
@@ -17,6 +16,7 @@ import type { EventObject } from '../../actors/event.ts'
 import type { ActivityRecord } from '../../actors/record.ts'
 import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
 import { runLeaf, type RunningLeaf } from '../../actors/xstate/leaf.ts'
+import { Attempt, type AttemptOptions } from './attempt.ts'
 import { queueAttempt } from './queued-attempt.ts'
 
 interface Running {
@@ -76,9 +76,9 @@ export class Activities {
     const key = keyOf(address)
     this.stop(address, activity.path)
     const { path, attempt, incarnation } = activity
-    const settled = (outcome: LeafOutcome) => {
+    const settled = (outcome: LeafOutcome, details?: unknown) => {
       this.#remove(key, path, incarnation)
-      start.report({ type: 'settled', path, incarnation, outcome })
+      start.report({ type: 'settled', path, incarnation, outcome, details })
     }
     if (logic === undefined || isDoneByChildren(logic)) {
       const outcome =
@@ -131,71 +131,37 @@ export class Activities {
   }
 
   /** Begins an attempt of an `activity()` at once, or when it is its turn. */
-  #attempt(spec: ActivitySpec, start: ActivityStart, settled: (outcome: LeafOutcome) => void): RunningLeaf {
+  #attempt(spec: ActivitySpec, start: ActivityStart, settled: AttemptOptions['settled']): RunningLeaf {
     if (!this.#slots.mayWait(spec.queueing)) return this.#run(spec, start, settled)
     const { input } = start.activity
-    return queueAttempt(spec, input, this.#slots, limited => this.#run(limited, start, settled), settled)
+    return queueAttempt(
+      spec,
+      input,
+      this.#slots,
+      limited => this.#run(limited, start, settled),
+      outcome => settled(outcome, undefined),
+    )
   }
 
-  /** Runs one attempt of an `activity()`, bounded by its timeout. */
-  #run(spec: ActivitySpec, start: ActivityStart, settled: (outcome: LeafOutcome) => void): RunningLeaf {
-    const { address, activity, log } = start
-    const abort = new AbortController()
-    let live = true
-    let isEnded = false
-    const settle = (outcome: LeafOutcome) => {
-      if (!live) return
-      live = false
-      timeout?.cancel()
-      settled(outcome)
-    }
-    const cut = (reason: RuntimeError) => {
-      if (isEnded || abort.signal.aborted) return
-      this.#abandoned++
-      abort.abort(reason)
-    }
-    const ended = () => {
-      isEnded = true
-      if (abort.signal.aborted) this.#abandoned--
-    }
-    const limitMs = spec.attemptTimeoutMs
-    const timeout =
-      limitMs === undefined
-        ? undefined
-        : this.#clock.setTimer(limitMs, () => {
-            const message = `attempt ${activity.attempt} of activity '${spec.name}' took longer than ${limitMs} ms`
-            const error = new RuntimeError('ACTIVITY_TIMEOUT', message, { retryable: true })
-            settle({ status: 'error', error })
-            cut(error)
-          })
-    const context = {
-      input: activity.input,
-      signal: abort.signal,
-      attempt: activity.attempt,
-      idempotencyKey: idempotencyKey(address, activity),
+  /** Runs one attempt of an `activity()`. */
+  #run(
+    spec: ActivitySpec,
+    { activity, address, log, report }: ActivityStart,
+    settled: AttemptOptions['settled'],
+  ): RunningLeaf {
+    const { incarnation, path } = activity
+    return new Attempt({
+      activity,
+      address,
+      clock: this.#clock,
       log,
-    }
-    // Both ends are handled: an activity that throws before its first await rejects here too.
-    void Promise.resolve(context)
-      .then(given => spec.run(given))
-      .then(
-        output => {
-          ended()
-          settle({ status: 'done', output })
-        },
-        (error: unknown) => {
-          ended()
-          settle({ status: 'error', error })
-        },
-      )
-    return {
-      deliver() {},
-      stop() {
-        live = false
-        timeout?.cancel()
-        cut(new RuntimeError('ABORTED', `activity '${spec.name}' is no longer wanted`))
+      spec,
+      settled,
+      noted: details => report({ type: 'heartbeat', path, incarnation, details }),
+      abandoned: change => {
+        this.#abandoned += change
       },
-    }
+    })
   }
 
   #add(key: string, path: ActorPath, running: Running): void {

@@ -236,6 +236,9 @@ export class Hosting implements InstanceHost<Received> {
         return
       case 'log':
         this.#log.info({ actor: effect.owner, values: effect.values }, 'logged by the machine')
+        return
+      case 'complaint':
+        this.#log.warn({ err: effect.error, activity: effect.path }, 'a retry policy has thrown')
     }
   }
 

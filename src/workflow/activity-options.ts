@@ -1,5 +1,7 @@
 import { inspect } from 'node:util'
 import type { ActivityContext } from '../../actors/activity.ts'
+import type { ActivitySpec } from '../../actors/activity.ts'
+import type { RestartPolicy } from '../../actors/restart.ts'
 import type { RetryPolicy } from '../../actors/retry.ts'
 import { isName, nameForm } from './address.ts'
 import { durationProblem, parseDuration } from './duration.ts'
@@ -9,6 +11,12 @@ import { queueingNames, queueingProblems, type QueueingOptions } from './queuein
 export interface ActivityOptions<TInput, TOutput> extends QueueingOptions<TInput> {
   /** What logs, metrics and idempotency keys call it: letters, digits, underscores and hyphens. */
   readonly name: string
+  /**
+   * What becomes of an attempt that was running when its process ended, or its instance changed nodes. `'transient'`, the
+   * default: it runs again, as often as the default of {@link RestartOptions} allows. `'temporary'`: it does not; the
+   * machine is told an error with code `ACTIVITY_LOST`, also after a pause.
+   */
+  readonly restart?: 'temporary' | 'transient' | RestartOptions
   /** When to try again. Absent: one attempt, and its error goes to the machine, as in XState. */
   readonly retry?: RetryOptions
   /**
@@ -32,13 +40,37 @@ export interface RetryOptions {
   readonly maxAttempts?: number
   /** No wait is longer, jitter aside. At least the initial interval; default 100 times that. */
   readonly maxInterval?: Duration
-  /** `name` or `code` of errors that another attempt cannot cure. Default none. */
-  readonly nonRetryable?: readonly string[]
+  /**
+   * Errors that another attempt cannot cure: their `name` or `code`, or a function that answers true for them. If that
+   * throws, the error counts as one that can be cured, and the log says so. Default none.
+   */
+  readonly nonRetryable?: readonly string[] | ((error: unknown) => boolean)
 }
 
+/**
+ * How often an activity may be restarted because its process has ended, or its instance changed nodes, before the
+ * instance is suspended with the incident `RESTARTS_EXCEEDED`. With `onError: 'fail'` the machine has that error instead.
+ * Retries are not counted here.
+ */
+export interface RestartOptions {
+  /** Restarts within the period: a whole number from 0 to 1000, or Infinity, which needs no counting. Default 10. */
+  readonly intensity?: number
+  /** Above 0. Default 5 min. */
+  readonly period?: Duration
+}
+
+/** When one is met, the error has the code `ACTIVITY_TIMEOUT`, and fields that say which. */
 export interface TimeoutOptions {
   /** How long one attempt may take, above 0. Then its signal is aborted and the attempt fails. Default for ever. */
   readonly attempt?: Duration
+  /** How long an attempt may go without a call of `heartbeat`, above 0. Then it ends like that. Default for ever. */
+  readonly heartbeat?: Duration
+  /**
+   * How long all attempts and the waits between them may take, above 0, counted from the moment the activity is asked for,
+   * also while nothing runs. Then the activity has failed. No retry is waited for that could not begin before: the error
+   * of the attempt is told instead. Default for ever.
+   */
+  readonly total?: Duration
 }
 
 const defaults = Object.freeze({
@@ -49,11 +81,15 @@ const defaults = Object.freeze({
   /** Times the initial interval. */
   maxIntervalFactor: 100,
   nonRetryable: Object.freeze([]) as readonly string[],
+  intensity: 10,
+  period: '5m' as Duration,
 })
 
-const optionNames = [...queueingNames, 'name', 'retry', 'run', 'timeout'].toSorted()
+const mostIntensity = 1000
+const optionNames = [...queueingNames, 'name', 'restart', 'retry', 'run', 'timeout'].toSorted()
+const restartNames = ['intensity', 'period']
 const retryNames = ['backoff', 'initialInterval', 'jitter', 'maxAttempts', 'maxInterval', 'nonRetryable']
-const timeoutNames = ['attempt']
+const timeoutNames = ['attempt', 'heartbeat', 'total'] as const
 
 /** The retry policy asked for, defaults filled in. Expects options without problems. */
 export function resolveRetry(retry: RetryOptions | undefined): RetryPolicy {
@@ -70,13 +106,31 @@ export function resolveRetry(retry: RetryOptions | undefined): RetryPolicy {
         ? initialIntervalMs * defaults.maxIntervalFactor
         : parseDuration(retry.maxInterval, 'retry.maxInterval'),
     jitter: retry?.jitter ?? defaults.jitter,
-    nonRetryable: Object.freeze([...(retry?.nonRetryable ?? defaults.nonRetryable)]),
+    nonRetryable:
+      typeof retry?.nonRetryable === 'function'
+        ? retry.nonRetryable
+        : Object.freeze([...(retry?.nonRetryable ?? defaults.nonRetryable)]),
   })
 }
 
-/** Milliseconds one attempt may take; undefined: as long as it likes. Expects options without problems. */
-export function resolveAttemptTimeout(timeout: TimeoutOptions | undefined): number | undefined {
-  return timeout?.attempt === undefined ? undefined : parseDuration(timeout.attempt, 'timeout.attempt')
+/** The restart policy asked for, defaults filled in. Expects options without problems. */
+export function resolveRestart(restart: ActivityOptions<never, unknown>['restart']): RestartPolicy {
+  if (restart === 'temporary') return restart
+  const { intensity = defaults.intensity, period = defaults.period } = isObject(restart) ? restart : {}
+  return Object.freeze({ intensity, periodMs: parseDuration(period, 'restart.period') })
+}
+
+/** The limits asked for; undefined: none. Expects options without problems. */
+export function resolveTimeouts(
+  timeout: TimeoutOptions = {},
+): Pick<ActivitySpec, 'attemptTimeoutMs' | 'heartbeatTimeoutMs' | 'totalTimeoutMs'> {
+  const limit = (name: (typeof timeoutNames)[number]) =>
+    timeout[name] === undefined ? undefined : parseDuration(timeout[name], `timeout.${name}`)
+  return {
+    attemptTimeoutMs: limit('attempt'),
+    heartbeatTimeoutMs: limit('heartbeat'),
+    totalTimeoutMs: limit('total'),
+  }
 }
 
 /** Everything wrong with the options of an activity, each in one line. */
@@ -85,9 +139,26 @@ export function optionProblems(options: ActivityOptions<never, unknown>): string
   const problems = unknownNames(options, optionNames, '')
   if (!isName(options.name)) problems.push(`name must be ${nameForm}; got ${show(options.name)}`)
   if (typeof options.run !== 'function') problems.push(`run must be a function; got ${show(options.run)}`)
+  if (options.restart !== undefined) problems.push(...restartProblems(options.restart))
   if (options.retry !== undefined) problems.push(...retryProblems(options.retry))
   if (options.timeout !== undefined) problems.push(...timeoutProblems(options.timeout))
   problems.push(...queueingProblems(options))
+  return problems
+}
+
+function restartProblems(restart: unknown): string[] {
+  if (restart === 'temporary' || restart === 'transient') return []
+  if (!isObject(restart)) {
+    return [`restart must be 'temporary', 'transient' or an object; got ${show(restart)}`]
+  }
+  const problems = unknownNames(restart, restartNames, 'restart.')
+  const { intensity = defaults.intensity, period = defaults.period } = restart as RestartOptions
+  const isCount = Number.isSafeInteger(intensity) && intensity >= 0 && intensity <= mostIntensity
+  if (!isCount && intensity !== Infinity) {
+    const range = `a whole number from 0 to ${mostIntensity}, or Infinity`
+    problems.push(`restart.intensity must be ${range}; got ${show(intensity)}`)
+  }
+  problems.push(...lengthProblems(period, 'restart.period'))
   return problems
 }
 
@@ -122,19 +193,25 @@ function retryProblems(retry: RetryOptions): string[] {
     maxAttempts,
   )
   const areNames =
-    Array.isArray(nonRetryable) && nonRetryable.every(name => typeof name === 'string' && name !== '')
-  check(areNames, 'nonRetryable', 'a list of error names or codes', nonRetryable)
+    typeof nonRetryable === 'function' ||
+    (Array.isArray(nonRetryable) && nonRetryable.every(name => typeof name === 'string' && name !== ''))
+  check(areNames, 'nonRetryable', 'a list of error names or codes, or a function', nonRetryable)
   return problems
 }
 
 function timeoutProblems(timeout: TimeoutOptions): string[] {
   if (!isObject(timeout)) return [`timeout must be an object; got ${show(timeout)}`]
   const problems = unknownNames(timeout, timeoutNames, 'timeout.')
-  if (timeout.attempt === undefined) return problems
-  const problem = durationProblem(timeout.attempt, 'timeout.attempt')
-  if (problem !== undefined) problems.push(problem)
-  else if (parseDuration(timeout.attempt, '') === 0) problems.push('timeout.attempt must be above 0')
+  for (const name of timeoutNames) {
+    if (timeout[name] !== undefined) problems.push(...lengthProblems(timeout[name], `timeout.${name}`))
+  }
   return problems
+}
+
+function lengthProblems(duration: Duration, field: string): string[] {
+  const problem = durationProblem(duration, field)
+  if (problem !== undefined) return [problem]
+  return parseDuration(duration, field) === 0 ? [`${field} must be above 0`] : []
 }
 
 /** Anything misspelt or not supported is refused: an option that silently does nothing is a trap. */

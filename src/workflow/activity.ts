@@ -4,7 +4,7 @@ import type { PromiseActorLogic } from 'xstate'
 import { activitySpecKey } from '../../actors/activity.ts'
 import type { ActivityContext, ActivityLog, ActivitySpec } from '../../actors/activity.ts'
 import { RuntimeError } from '../../actors/errors.ts'
-import { optionProblems, resolveAttemptTimeout, resolveRetry } from './activity-options.ts'
+import { optionProblems, resolveRestart, resolveRetry, resolveTimeouts } from './activity-options.ts'
 import type { ActivityOptions } from './activity-options.ts'
 import { isName } from './address.ts'
 import { resolveQueueing } from './queueing-options.ts'
@@ -31,13 +31,22 @@ export function activity<TInput, TOutput>(
   const spec: ActivitySpec = Object.freeze({
     name,
     retry: resolveRetry(options.retry),
-    attemptTimeoutMs: resolveAttemptTimeout(options.timeout),
+    restart: resolveRestart(options.restart),
+    ...resolveTimeouts(options.timeout),
     queueing: resolveQueueing(options),
     run: (context: ActivityContext) => run(context as ActivityContext<TInput>),
   })
   const logic = fromPromise<TOutput, TInput>(async ({ input, signal }) =>
     // A random key, because a counter would repeat after a restart and make a foreign system drop new work.
-    run({ attempt: 1, idempotencyKey: `local/${name}/${randomUUID()}`, input, log: silentLog, signal }),
+    run({
+      attempt: 1,
+      heartbeat() {},
+      idempotencyKey: `local/${name}/${randomUUID()}`,
+      input,
+      lastHeartbeat: undefined,
+      log: silentLog,
+      signal,
+    }),
   )
   return Object.assign(logic, { [activitySpecKey]: spec })
 }

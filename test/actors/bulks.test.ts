@@ -98,7 +98,8 @@ class Gathering {
   /** Another process goes on from the record; answers what it asks for. */
   crash(record = this.record(), workflow = this.workflow): readonly Effect[] {
     this.draft = Draft.from(workflow, record)
-    this.draft.resume(0)
+    this.draft.resume()
+    this.draft.restart(0, true)
     return this.draft.takeEffects()
   }
 
@@ -132,6 +133,7 @@ function inShort(effects: readonly Effect[]): string[] {
       case 'startActivity':
         return `begin ${effect.activity.path}`
       case 'action':
+      case 'complaint':
       case 'deliver':
       case 'emit':
       case 'log':

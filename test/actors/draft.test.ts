@@ -170,7 +170,7 @@ describe('an action that a crash kept from running', () => {
     const draft = start(workflow)
     send(draft, { type: 'GO' })
     const next = Draft.from(workflow, change(stored(draft)))
-    next.resume(0)
+    next.resume()
     return next
   }
 

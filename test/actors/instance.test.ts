@@ -411,6 +411,8 @@ describe('an instance', () => {
     const { incarnation } = record.activities[0]!
 
     const next = revive(record, 2)
+    const early = [...next.effects]
+    const stored = next.store()
     next.instance.report({
       type: 'settled',
       path: 'work',
@@ -418,6 +420,8 @@ describe('an instance', () => {
       outcome: { status: 'done', output: 1 },
     })
 
+    expect(early).toEqual([])
+    expect(stored.activities).toMatchObject([{ attempt: 2, incarnation }])
     expect(next.effects).toMatchObject([{ type: 'startActivity', activity: { attempt: 2, incarnation } }])
     expect(next.last.record).toMatchObject({ status: 'done', activities: [] })
   })

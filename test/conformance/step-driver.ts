@@ -152,6 +152,7 @@ export class StepDriver implements Driver {
         effect.run()
         this.#delivered.push(effect.effectId)
         return
+      case 'complaint':
       case 'log':
     }
   }

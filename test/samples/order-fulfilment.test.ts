@@ -257,7 +257,15 @@ describe('the order workflow', () => {
     const log = { debug() {}, info() {}, warn() {}, error() {} }
     const { signal } = new AbortController()
 
-    await spec?.run({ attempt: 2, idempotencyKey: 'key-7', input: { orderId: 'o-1', cents: 1 }, log, signal })
+    await spec?.run({
+      attempt: 2,
+      heartbeat() {},
+      idempotencyKey: 'key-7',
+      input: { orderId: 'o-1', cents: 1 },
+      lastHeartbeat: undefined,
+      log,
+      signal,
+    })
 
     expect(keys).toEqual(['key-7'])
   })

@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { createActor, setup, toPromise } from 'xstate'
 import { activitySpecOf } from '../../actors/activity.ts'
-import { activity } from '../../src/index.ts'
+import { activity, ActivityError } from '../../src/index.ts'
 import type { ActivityContext, ActivityOptions } from '../../src/index.ts'
 import { errorOf } from './error-of.ts'
 
@@ -19,7 +19,8 @@ describe('activity', () => {
         jitter: 0.5,
         nonRetryable: ['CardDeclined'],
       },
-      timeout: { attempt: '10s' },
+      restart: { intensity: 3, period: '1m' },
+      timeout: { attempt: '10s', heartbeat: '3s', total: '10m' },
       run,
     })
 
@@ -33,8 +34,11 @@ describe('activity', () => {
         jitter: 0.5,
         nonRetryable: ['CardDeclined'],
       },
+      restart: { intensity: 3, periodMs: 60_000 },
       attemptTimeoutMs: 10_000,
       queueing: expect.any(Object),
+      heartbeatTimeoutMs: 3_000,
+      totalTimeoutMs: 600_000,
       run: expect.any(Function),
     })
   })
@@ -44,6 +48,31 @@ describe('activity', () => {
 
     expect(spec?.retry.maxAttempts).toBe(1)
     expect(spec?.attemptTimeoutMs).toBeUndefined()
+    expect(spec?.heartbeatTimeoutMs).toBeUndefined()
+    expect(spec?.totalTimeoutMs).toBeUndefined()
+  })
+
+  it('runs again after a crash, ten times within five minutes, unless asked not to', () => {
+    const restarts = ([undefined, 'transient', {}, { period: '1s' }, 'temporary'] as const).map(
+      restart => activitySpecOf(activity({ name: 'charge', ...(restart && { restart }), run }))?.restart,
+    )
+
+    const byDefault = { intensity: 10, periodMs: 300_000 }
+    expect(restarts).toEqual([
+      byDefault,
+      byDefault,
+      byDefault,
+      { intensity: 10, periodMs: 1_000 },
+      'temporary',
+    ])
+  })
+
+  it('takes a function for the errors that no other attempt cures', () => {
+    const nonRetryable = () => true
+
+    const spec = activitySpecOf(activity({ name: 'charge', retry: { nonRetryable }, run }))
+
+    expect(spec?.retry.nonRetryable).toBe(nonRetryable)
   })
 
   it('fills in what a retry leaves open', () => {
@@ -101,8 +130,9 @@ describe('activity', () => {
         maxInterval: '-1s',
         nonRetryable: [''],
       },
+      restart: { intensity: 1.5, often: true, period: 0 },
       run: 'charge',
-      timeout: { attempt: 0, total: '10m' },
+      timeout: { attempt: 0, heartbeat: 'often', queue: '1s', total: 0 },
       version: 1,
     }
 
@@ -110,18 +140,23 @@ describe('activity', () => {
 
     expect(error.code).toBe('OPTIONS_INVALID')
     expect(error.fields['problems']).toEqual([
-      'version is not an option; there are concurrency, fairness, name, priority, rate, retry, run, timeout',
+      'version is not an option; there are concurrency, fairness, name, priority, rate, restart, retry, run, timeout',
       expect.stringMatching(/^name must be 1 to 64 .*; got 'bad name'$/),
       "run must be a function; got 'charge'",
+      'restart.often is not an option; there are intensity, period',
+      'restart.intensity must be a whole number from 0 to 1000, or Infinity; got 1.5',
+      'restart.period must be above 0',
       expect.stringMatching(/^retry\.attempts is not an option/),
       expect.stringMatching(/^retry\.initialInterval must be .*; got 'soon'$/),
       expect.stringMatching(/^retry\.maxInterval must be .*; got '-1s'$/),
       'retry.backoff must be a number from 1; got 0.5',
       'retry.jitter must be a number from 0 to 1; got 2',
       'retry.maxAttempts must be a whole number from 1, or Infinity; got 0',
-      "retry.nonRetryable must be a list of error names or codes; got [ '' ]",
-      expect.stringMatching(/^timeout\.total is not an option/),
+      "retry.nonRetryable must be a list of error names or codes, or a function; got [ '' ]",
+      'timeout.queue is not an option; there are attempt, heartbeat, total',
       'timeout.attempt must be above 0',
+      expect.stringMatching(/^timeout\.heartbeat must be .*; got 'often'$/),
+      'timeout.total must be above 0',
     ])
     for (const problem of error.fields['problems'] as string[]) expect(error.message).toContain(problem)
   })
@@ -136,6 +171,8 @@ describe('activity', () => {
       /^retry\.maxInterval must be at least the initial interval \(1m\); got '5s'/,
     ],
     [{ name: 'a', run, retry: { maxAttempts: 2.5 } }, /^retry\.maxAttempts/],
+    [{ name: 'a', run, restart: 'permanent' }, /^restart must be 'temporary', .*; got 'permanent'$/],
+    [{ name: 'a', run, restart: { intensity: 1001 } }, /^restart\.intensity must be .*; got 1001$/],
     [{ name: 'a', run, retry: { nonRetryable: 'CardDeclined' } }, /^retry\.nonRetryable/],
   ])('refuses %j', (options, expected) => {
     const error = errorOf(() => activity(options as never))
@@ -153,6 +190,7 @@ describe('an activity in plain XState', () => {
       run: async (context: ActivityContext<{ cents: number }>) => {
         contexts.push(context)
         context.log.info({ cents: context.input.cents }, 'charged')
+        context.heartbeat({ half: true })
         return `paid ${context.input.cents}`
       },
     })
@@ -163,6 +201,7 @@ describe('an activity in plain XState', () => {
 
     expect(outputs).toEqual(['paid 1', 'paid 2'])
     expect(contexts.map(context => context.attempt)).toEqual([1, 1])
+    expect(contexts.map(context => context.lastHeartbeat)).toEqual([undefined, undefined])
     expect(new Set(contexts.map(context => context.idempotencyKey)).size).toBe(2)
     expect(contexts[0]?.idempotencyKey).toMatch(/^local\/charge\//)
   })
@@ -216,5 +255,28 @@ describe('an activity in plain XState', () => {
       invoke: { src: 'charge', input: { cents: 'five' } },
     })
     expectTypeOf<ActivityOptions<string, number>['run']>().returns.toEqualTypeOf<Promise<number>>()
+  })
+})
+
+describe('an error of an activity', () => {
+  it('says how to go on, and what it is', () => {
+    const cause = new Error('429')
+    const error = new ActivityError('too many', {
+      cause,
+      code: 'BUSY',
+      nonRetryable: true,
+      retryAfter: '1.5s',
+    })
+
+    expect(error).toMatchObject({ name: 'ActivityError', message: 'too many', code: 'BUSY' })
+    expect(error).toMatchObject({ cause, nonRetryable: true, retryAfterMs: 1_500 })
+    expect(new ActivityError('no')).toMatchObject({ nonRetryable: false, retryAfterMs: undefined })
+    expect(new ActivityError('no')).not.toHaveProperty('cause')
+  })
+
+  it('refuses a time that is none', () => {
+    expect(errorOf(() => new ActivityError('no', { retryAfter: -1 }))).toMatchObject({
+      code: 'OPTIONS_INVALID',
+    })
   })
 })

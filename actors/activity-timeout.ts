@@ -1,0 +1,34 @@
+import { RuntimeError } from './errors.ts'
+
+/** Which limit an activity has met. */
+export type ActivityTimeout = 'attempt' | 'heartbeat' | 'total'
+
+/** What was supervised when the limit was met. */
+interface Timed {
+  /** Name of the activity. */
+  readonly activity: string
+  readonly attempt: number
+  readonly limitMs: number
+  /** The error of an earlier attempt. */
+  readonly cause?: unknown
+}
+
+/** Another attempt may cure it, unless all of them together have taken too long. */
+export function activityTimeout(timeout: ActivityTimeout, { cause, ...timed }: Timed): RuntimeError {
+  return new RuntimeError('ACTIVITY_TIMEOUT', messageOf(timeout, timed), {
+    ...(cause !== undefined && { cause }),
+    fields: { ...timed, timeout },
+    retryable: timeout !== 'total',
+  })
+}
+
+function messageOf(timeout: ActivityTimeout, { activity, attempt, limitMs }: Timed): string {
+  switch (timeout) {
+    case 'attempt':
+      return `attempt ${attempt} of activity '${activity}' took longer than ${limitMs} ms`
+    case 'heartbeat':
+      return `attempt ${attempt} of activity '${activity}' gave no heartbeat for ${limitMs} ms`
+    case 'total':
+      return `activity '${activity}' took longer than ${limitMs} ms in all, the waits between its attempts included`
+  }
+}
