@@ -144,11 +144,8 @@ export class Activities {
   }
 
   /** Runs one attempt of an `activity()`. */
-  #run(
-    spec: ActivitySpec,
-    { activity, address, log, report }: ActivityStart,
-    settled: AttemptOptions['settled'],
-  ): RunningLeaf {
+  #run(spec: ActivitySpec, start: ActivityStart, settled: AttemptOptions['settled']): RunningLeaf {
+    const { activity, address, log } = start
     const { incarnation, path } = activity
     return new Attempt({
       activity,
@@ -157,7 +154,7 @@ export class Activities {
       log,
       spec,
       settled,
-      noted: details => report({ type: 'heartbeat', path, incarnation, details }),
+      noted: details => start.report({ type: 'heartbeat', path, incarnation, details }),
       abandoned: change => {
         this.#abandoned += change
       },
