@@ -4,11 +4,12 @@ import type { LeafOutcome } from './leaf-outcome.ts'
 
 /** Something an activity of the instance tells it. Dropped when the invocation it names is no longer current. */
 export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } &
-  /** `index`: only that child of a bulk. `details`: of its last heartbeat, if they have not been told before. */
+  /** `index`: only that child of a bulk. `attempt`: of a remote activity. `details`: of its last heartbeat, if they are news. */
   (
     | {
         readonly type: 'settled'
         readonly index?: number | undefined
+        readonly attempt?: number | undefined
         readonly outcome: LeafOutcome
         readonly details?: unknown
       }

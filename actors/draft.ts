@@ -31,13 +31,14 @@ import { Family } from './family.ts'
 import { endedIn, failureOf, isUnborn, StepFailure, type Incident, type IncidentCause } from './incident.ts'
 import { Invocations } from './invocations.ts'
 import type { PreparedWorkflow } from './machine.ts'
-import { Outbox, type ItemEntry } from './outbox.ts'
+import { Outbox, type ItemEntry, type TaskEntry } from './outbox.ts'
 import { PendingEffects } from './pending-effects.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import { plainError } from './plain-error.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 import { isFinal, type ActivityRecord, type InstanceRecord, type InstanceStatus } from './record.ts'
+import { attemptTimedOut, isOfAttempt, Remotes } from './remotes.ts'
 import { isRepetition, nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
 import type { Over } from './supervisors/activity.ts'
 import { Timers } from './timers.ts'
@@ -107,13 +108,16 @@ export class Draft {
     const address = { workflow: name, id }
     const effects = this.#effects
     const itemOf = (entry: ItemEntry) => bulks.effectOf(entry)
-    this.#outbox = new Outbox({ address, effects, itemOf, nextNumber, tree: this.#tree }, base.outbox)
+    const taskOf = (entry: TaskEntry) => this.#invocations.taskOf(entry)
+    const tree = this.#tree
+    this.#outbox = new Outbox({ address, effects, itemOf, nextNumber, taskOf, tree }, base.outbox)
     const family = new Family(address, parent, this.#outbox)
     const bulks = new Bulks(family, this.#outbox)
     for (const activity of base.activities) bulks.adopt(activity, this.#tree.logicOf(activity.path))
     this.#family = family
     const logicOf = (path: ActorPath) => this.#tree.logicOf(path)
-    this.#invocations = new Invocations({ bulks, effects, family, logicOf }, base.activities)
+    const remotes = new Remotes({ address, logicOf, outbox: this.#outbox })
+    this.#invocations = new Invocations({ bulks, effects, family, logicOf, remotes }, base.activities)
   }
 
   /**
@@ -274,8 +278,9 @@ export class Draft {
   }
 
   /**
-   * Fires every timer that is due, in the order they were due, then ends the activities whose time is up and begins
-   * every retry that is due. What becomes due by that is for the next call. When its time to come to an end is over, it
+   * Fires every timer that is due, in the order they were due, then ends the activities and the attempts of workers whose
+   * time is up, and begins every retry that is due. What becomes due by that is for the next call. When its time to come
+   * to an end is over, it
    * stops.
    *
    * @param until the number of a timer, which is only taken out: neither it nor what was due after it happens
@@ -299,6 +304,14 @@ export class Draft {
       this.#giveUp(over, now)
       reception = 'accepted'
     }
+    for (const overdue of this.#invocations.overdue(now)) {
+      // The end of an earlier one may have ended this one, too.
+      if (!this.#invocations.recall(overdue)) continue
+      const { path, incarnation, attempt } = overdue
+      const outcome = { status: 'error', error: attemptTimedOut(overdue) } as const
+      this.#report({ type: 'settled', path, incarnation, attempt, outcome }, now)
+      reception = 'accepted'
+    }
     return this.#invocations.retryDue(now) ? 'accepted' : reception
   }
 
@@ -313,6 +326,7 @@ export class Draft {
     if (activity === undefined) return 'ignored'
     switch (report.type) {
       case 'settled':
+        if (!isOfAttempt(activity, report.attempt)) return 'ignored'
         if (report.index !== undefined) return this.#settleItem(activity, report.index, report.outcome, now)
         return this.#settle(activity, report.outcome, now, report.details)
       case 'heartbeat':
@@ -439,8 +453,8 @@ export class Draft {
       case 'send':
         return this.#send('', envelope.event, now)
       case 'settle': {
-        const { path, incarnation, index, outcome } = envelope
-        return this.#report({ type: 'settled', path, incarnation, index, outcome }, now)
+        const { path, incarnation, index, attempt, outcome } = envelope
+        return this.#report({ type: 'settled', path, incarnation, index, attempt, outcome }, now)
       }
       case 'cancel':
         return this.#cancel(envelope, now)

@@ -2,6 +2,7 @@ import type { ParentLink } from './child-workflow.ts'
 import type { ActorPath, Address } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { ActivityRecord, OutboxEntry } from './record.ts'
+import type { Task } from './remote-activity.ts'
 
 /** What a step asks of the world. Performed after the commit of the record that contains it, never before. */
 export type Effect =
@@ -14,7 +15,8 @@ export type Effect =
       readonly incarnation: number
       readonly event: EventObject
     }
-  | Extract<OutboxEntry, { type: 'chunk' | 'post' }>
+  | Extract<OutboxEntry, { type: 'chunk' | 'post' | 'recall' }>
+  | { readonly type: 'task'; readonly effectId: string; readonly task: Task }
   | {
       readonly type: 'startItem'
       readonly effectId: string

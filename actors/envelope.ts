@@ -45,13 +45,15 @@ export interface SendMessage {
   readonly event: EventObject
 }
 
-/** Tells a parent how one of its children ended. */
+/** Tells a parent how one of its children ended, or an instance how a worker ended an activity of it. */
 export interface SettleMessage {
   readonly type: 'settle'
   readonly path: ActorPath
   readonly incarnation: number
   /** Which child, when the invocation is a bulk. */
   readonly index?: number | undefined
+  /** Which attempt, when a worker tells how it ended. */
+  readonly attempt?: number | undefined
   readonly outcome: LeafOutcome
 }
 

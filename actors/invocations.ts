@@ -2,11 +2,14 @@ import { activitySpecOf, type ActivitySpec } from './activity.ts'
 import { bulkSpecOf } from './bulk.ts'
 import type { Bulks } from './bulks.ts'
 import { childSpecOf } from './child-workflow.ts'
+import type { Effect } from './effect.ts'
 import type { Family } from './family.ts'
+import type { TaskEntry } from './outbox.ts'
 import type { PendingEffects } from './pending-effects.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { ActivityRecord } from './record.ts'
+import type { Remotes } from './remotes.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
 import * as supervisor from './supervisors/activity.ts'
 
@@ -17,6 +20,7 @@ export interface InvocationsContext {
   readonly effects: PendingEffects
   readonly family: Family
   readonly logicOf: (path: ActorPath) => unknown
+  readonly remotes: Remotes
 }
 
 /** The activities that an instance wants: running, waiting for another attempt, or done by child instances. */
@@ -25,27 +29,29 @@ export class Invocations {
   readonly #effects: PendingEffects
   readonly #family: Family
   readonly #logicOf: (path: ActorPath) => unknown
+  readonly #remotes: Remotes
   readonly #byPath = new Map<ActorPath, ActivityRecord>()
   /** Those that the stored record says are running, until they are. */
   #lost: readonly ActivityRecord[]
 
   constructor(
-    { bulks, effects, family, logicOf }: InvocationsContext,
+    { bulks, effects, family, logicOf, remotes }: InvocationsContext,
     activities: readonly ActivityRecord[],
   ) {
     this.#bulks = bulks
     this.#effects = effects
     this.#family = family
     this.#logicOf = logicOf
+    this.#remotes = remotes
     for (const activity of activities) this.#byPath.set(activity.path, activity)
     this.#lost = activities.length === 0 ? none : activities.filter(activity => this.#mustRun(activity))
   }
 
-  /** When the earliest retry is due, or the time of one is up; Infinity when none waits for time. */
+  /** When the earliest retry is due, or the time of one or of an attempt is up; Infinity when none waits for time. */
   get dueAt(): number {
     let earliest = Number.POSITIVE_INFINITY
-    for (const { deadlineAt, retryAt } of this.#byPath.values()) {
-      earliest = Math.min(earliest, retryAt ?? earliest, deadlineAt ?? earliest)
+    for (const { deadlineAt, remote, retryAt } of this.#byPath.values()) {
+      earliest = Math.min(earliest, retryAt ?? remote?.dueAt ?? earliest, deadlineAt ?? earliest)
     }
     return earliest
   }
@@ -77,7 +83,7 @@ export class Invocations {
   start(activity: ActivityRecord, logic: unknown): void {
     const asked = supervisor.asked(activity, activitySpecOf(logic))
     const delegated = this.#family.mayGrow ? this.#delegate(asked, logic) : asked
-    if (runsHere(delegated)) this.#begin(delegated)
+    if (runsHere(delegated)) this.#begin(delegated, delegated.startedAt)
     else this.#byPath.set(activity.path, delegated)
   }
 
@@ -101,7 +107,7 @@ export class Invocations {
     const { path } = failed
     const activity = details === undefined ? failed : { ...failed, lastHeartbeat: details }
     const complain = (thrown: unknown) => this.#effects.add({ type: 'complaint', path, error: thrown })
-    return this.#goOn(supervisor.failed(activity, error, this.#specOf(activity), now, complain))
+    return this.#goOn(supervisor.failed(activity, error, this.#specOf(activity), now, complain), now)
   }
 
   /** Those for which the time is up. They still run, or wait. */
@@ -131,8 +137,9 @@ export class Invocations {
     const activity = this.#byPath.get(path)
     if (activity === undefined) return
     this.#byPath.delete(path)
-    const { child, incarnation } = activity
+    const { child, incarnation, remote } = activity
     if (child !== undefined) this.#family.stop(child)
+    else if (remote !== undefined) this.#remotes.recall(activity)
     // Of one that was started and stopped before any commit nobody need ever know.
     else if (!this.#bulks.stop(path) && !this.#effects.withdrawActivity(incarnation)) {
       this.#effects.add({ type: 'stopActivity', path, incarnation })
@@ -190,15 +197,35 @@ export class Invocations {
     return this.#runAgain(interrupted, now, false)
   }
 
+  /** What asks a worker for an attempt. Undefined when it is no longer wanted. */
+  taskOf(entry: TaskEntry): Effect | undefined {
+    return this.#remotes.effectOf(entry, this.#byPath.get(entry.path))
+  }
+
   /** Begins every attempt that is due. Answers whether there was one. */
   retryDue(now: number): boolean {
     let isAny = false
     for (const activity of this.#byPath.values()) {
       if (activity.retryAt === undefined || activity.retryAt > now) continue
-      this.#begin(supervisor.waited(activity))
+      this.#begin(supervisor.waited(activity), now)
       isAny = true
     }
     return isAny
+  }
+
+  /** The attempts of workers that have taken too long. */
+  overdue(now: number): readonly ActivityRecord[] {
+    if (this.dueAt > now) return none
+    return [...this.#byPath.values()].filter(
+      ({ remote, retryAt }) => retryAt === undefined && remote?.dueAt !== undefined && remote.dueAt <= now,
+    )
+  }
+
+  /** Takes an attempt back from the workers. False when it is no longer under way. */
+  recall(activity: ActivityRecord): boolean {
+    const isCurrent = this.#byPath.get(activity.path) === activity
+    if (isCurrent) this.#remotes.recall(activity)
+    return isCurrent
   }
 
   /** All of them, to be stored. */
@@ -220,16 +247,16 @@ export class Invocations {
     isCounted: boolean,
   ): readonly supervisor.Over[] {
     const overs = activities.map(activity =>
-      this.#goOn(supervisor.lost(activity, this.#specOf(activity), now, isCounted)),
+      this.#goOn(supervisor.lost(activity, this.#specOf(activity), now, isCounted), now),
     )
     return overs.filter(over => over !== undefined)
   }
 
   /** Does what its supervisor has decided, unless it is over: then it answers that. */
-  #goOn(decision: supervisor.GoesOn | supervisor.Over): supervisor.Over | undefined {
+  #goOn(decision: supervisor.GoesOn | supervisor.Over, now: number): supervisor.Over | undefined {
     if (decision.type !== 'goesOn') return decision
     const { activity } = decision
-    if (activity.retryAt === undefined) this.#begin(activity)
+    if (activity.retryAt === undefined) this.#begin(activity, now)
     else this.#byPath.set(activity.path, activity)
     return undefined
   }
@@ -243,13 +270,18 @@ export class Invocations {
     return runsHere(activity) || this.#bulks.isLost(activity.path)
   }
 
-  #begin(activity: ActivityRecord): void {
-    this.#byPath.set(activity.path, activity)
-    this.#effects.add({ type: 'startActivity', activity })
+  /** Here or, where the machine says so, by a worker. */
+  #begin(activity: ActivityRecord, now: number): void {
+    const remote = this.#remotes.recordOf(activity.path, now)
+    const begun = activity.remote === remote ? activity : { ...activity, remote }
+    this.#byPath.set(begun.path, begun)
+    if (remote === undefined) this.#effects.add({ type: 'startActivity', activity: begun })
+    else this.#remotes.begin(begun)
   }
 }
 
-/** One that waits for its next attempt does not, nor one that children do. A bulk without children ends here. */
-function runsHere({ bulk, child, retryAt }: ActivityRecord): boolean {
-  return retryAt === undefined && child === undefined && (bulk === undefined || bulk.total === 0)
+/** One that waits for its next attempt does not, nor one that others do. A bulk without children ends here. */
+function runsHere({ bulk, child, remote, retryAt }: ActivityRecord): boolean {
+  if (retryAt !== undefined || child !== undefined || remote !== undefined) return false
+  return bulk === undefined || bulk.total === 0
 }

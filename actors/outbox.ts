@@ -6,6 +6,7 @@ import type { BulkChunk } from './bulk.ts'
 import type { ActorPath, Address } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { OutboxEntry, PostedMessage } from './record.ts'
+import type { TaskName } from './remote-activity.ts'
 import { roughSize } from './rough-size.ts'
 import type { TreeEffect } from './xstate/tree-effect.ts'
 import type { ActorTree } from './xstate/tree.ts'
@@ -21,6 +22,7 @@ const mostStartBytes = 128 * 1024
 type ActionEntry = Extract<OutboxEntry, { type: 'action' }>
 export type PostEntry = Extract<OutboxEntry, { type: 'post' }>
 export type ItemEntry = Extract<OutboxEntry, { type: 'item' }>
+export type TaskEntry = Extract<OutboxEntry, { type: 'task' }>
 
 export interface OutboxContext {
   readonly address: Address
@@ -28,6 +30,8 @@ export interface OutboxContext {
   readonly effects: PendingEffects
   /** What starts a child of a bulk; undefined when it is no longer wanted. */
   readonly itemOf: (entry: ItemEntry) => Effect | undefined
+  /** What asks a worker; undefined when the attempt is no longer wanted. */
+  readonly taskOf: (entry: TaskEntry) => Effect | undefined
   readonly nextNumber: () => number
   readonly tree: ActorTree
 }
@@ -88,6 +92,16 @@ export class Outbox {
     this.#promise({ type: 'item', effectId: this.#nextId(), path, index })
   }
 
+  /** Promises an attempt of a remote activity to its workers. */
+  postTask(path: ActorPath, incarnation: number, attempt: number): void {
+    this.#promise({ type: 'task', effectId: this.#nextId(), path, incarnation, attempt })
+  }
+
+  /** Promises to take an attempt back from the workers. */
+  recall(task: Omit<TaskName, 'instance'>): void {
+    this.#promise({ type: 'recall', effectId: this.#nextId(), ...task })
+  }
+
   /** Promises results of a bulk to the blobs. */
   keep(name: string, { results, sizeBytes }: BulkChunk): void {
     this.#promise({ type: 'chunk', effectId: this.#nextId(), name, results, sizeBytes })
@@ -129,6 +143,15 @@ export class Outbox {
       else this.#entries.set(entry.effectId, start)
     }
     return unlisted
+  }
+
+  /** No longer lists the task of an activity. False when workers may have it. */
+  withdrawTask(path: ActorPath): boolean {
+    const effectId = this.#context.effects.withdrawTask(path)
+    for (const entry of this.#entries.values()) {
+      if (entry.type === 'task' && entry.path === path) this.#remove(entry.effectId)
+    }
+    return effectId !== undefined
   }
 
   /** Asks again for everything a stored record lists. */
@@ -192,7 +215,8 @@ export class Outbox {
   }
 
   #effectOf(entry: Exclude<OutboxEntry, ActionEntry>): Effect | undefined {
-    return entry.type === 'item' ? this.#context.itemOf(entry) : entry
+    if (entry.type === 'item') return this.#context.itemOf(entry)
+    return entry.type === 'task' ? this.#context.taskOf(entry) : entry
   }
 
   #actionOf({ effectId, owner, action, params, event, context }: ActionEntry): Effect | undefined {

@@ -47,6 +47,13 @@ export class PendingEffects {
     return indexes
   }
 
+  /** Takes back the task of a remote activity, and answers its id. Undefined when it is not among them. */
+  withdrawTask(path: ActorPath): string | undefined {
+    const index = this.#effects.findIndex(effect => effect.type === 'task' && effect.task.path === path)
+    const [task] = index >= 0 ? this.#effects.splice(index, 1) : []
+    return task?.type === 'task' ? task.effectId : undefined
+  }
+
   /** Takes out those that concern activities. */
   takeOfActivities(): readonly Effect[] {
     const taken = this.#effects.filter(({ type }) => ofActivities.has(type))

@@ -5,7 +5,9 @@
 import type { Delivery, Envelope } from './envelope.ts'
 import type { Address } from './address.ts'
 import type { EventObject } from './event.ts'
+import type { LeafOutcome } from './leaf-outcome.ts'
 import type { InstanceRecord, InstanceStatus } from './record.ts'
+import type { Task, TaskName } from './remote-activity.ts'
 
 /** What a write says about a record without anyone having to decode it. */
 export interface RecordSummary {
@@ -283,6 +285,75 @@ export interface Hints {
    * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
    */
   listen(listener: (hint: Hint) => void): Promise<() => void>
+}
+
+/** Where workers are asked for attempts of remote activities. */
+export interface Tasks {
+  /**
+   * Durable once resolved. While the task waits or is worked on it is stored once, however often it is posted.
+   *
+   * @throws RuntimeError `PAYLOAD_TOO_LARGE`, `VALUE_UNSUPPORTED` when it can never be posted; `STORE_UNAVAILABLE` when
+   * the outcome is unknown: post the same task again
+   */
+  post(task: Task): Promise<void>
+  /**
+   * Removes the task, also from a worker that is at it: it is delivered to nobody any more. That worker is told to stop,
+   * unless the word is lost: then it works for nothing.
+   *
+   * @throws RuntimeError `STORE_UNAVAILABLE`
+   */
+  recall(task: TaskName): Promise<void>
+}
+
+/** A task as a worker received it. */
+export type ReceivedTask = Pick<Task, keyof TaskName | 'idempotencyKey' | 'input'>
+
+/** A task together with the right to settle it. */
+export interface TaskMessage {
+  /** The task; or, when it cannot be understood, the error that says why. */
+  readonly content: ReceivedTask | { readonly malformed: Error }
+  /** How often it has been delivered, to any worker: 1 for the first time. */
+  readonly deliveries: number
+  /**
+   * Tells the instance how the attempt ended; then the task is gone. Durable once resolved: the task may come again
+   * after an error, not after that.
+   *
+   * @throws RuntimeError `PAYLOAD_TOO_LARGE`, `VALUE_UNSUPPORTED`: the outcome can never be told; `STORE_UNAVAILABLE`
+   */
+  settle(outcome: LeafOutcome): Promise<void>
+  /** Tells that it is still being worked on, so that nobody else gets it. */
+  working(): void
+  /** Leaves it to another worker, at once. */
+  giveBack(): void
+  /** Keeps it among the dead letters with the reason. It stays with the worker until it is settled or dropped. */
+  deadLetter(code: string, reason: string): Promise<void>
+  /** Removes it. */
+  drop(): void
+}
+
+/** What a worker hears. No call may throw. */
+export interface TaskListener {
+  task(message: TaskMessage): void
+  /** Whoever wanted the task does not any more. */
+  stop(task: TaskName): void
+  /** No tasks can be asked for at present. It goes on by itself once they can. */
+  interrupted(error: Error): void
+}
+
+/** The tasks of one activity, while a worker takes them. */
+export interface TaskConsumer {
+  /** How long a task stays with a worker that does not say that it works on it: milliseconds. */
+  readonly ackWaitMs: number
+  /** Asks for so many tasks more than are on their way already. */
+  pull(count: number): void
+  /** Takes no more tasks and tells the listener nothing more. What was delivered may still be settled. Never rejects. */
+  close(): Promise<void>
+}
+
+/** Where a worker takes tasks from. */
+export interface TaskQueue {
+  /** @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`, `NAMESPACE_NOT_FOUND` */
+  open(activity: string, listener: TaskListener): Promise<TaskConsumer>
 }
 
 /** Names a blob. */

@@ -11,6 +11,7 @@ import type { ParentLink } from './child-workflow.ts'
 import type { CancelMessage, SendMessage, SettleMessage, StartMessage } from './envelope.ts'
 import type { EventObject } from './event.ts'
 import type { Incident } from './incident.ts'
+import type { RemoteRecord, TaskName } from './remote-activity.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 
 /** The record format this build writes. A record of a newer format is refused, never overwritten. */
@@ -85,6 +86,8 @@ export interface ActivityRecord {
   readonly child?: ActivityChild | undefined
   /** How far it is, when it is a bulk: nothing runs here, the outcomes of its children arrive as messages. */
   readonly bulk?: BulkRecord | undefined
+  /** Who does the work, when it is a worker: nothing runs here, the result arrives as a message. */
+  readonly remote?: RemoteRecord | undefined
 }
 
 /** The instance that stands behind an activity. */
@@ -118,6 +121,16 @@ export type OutboxEntry =
       /** About. */
       readonly sizeBytes: number
     }
+  /** An attempt of a remote activity, for its workers: the task is made when it is delivered. */
+  | {
+      readonly type: 'task'
+      readonly effectId: string
+      readonly path: ActorPath
+      readonly incarnation: number
+      readonly attempt: number
+    }
+  /** Takes such an attempt back. */
+  | ({ readonly type: 'recall'; readonly effectId: string } & Omit<TaskName, 'instance'>)
   | {
       readonly type: 'action'
       readonly effectId: string

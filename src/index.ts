@@ -41,6 +41,9 @@ export type { LogOption } from './runtime/log.ts'
 export { createNode, Node } from './runtime/node.ts'
 export type { NodeStatus } from './runtime/node.ts'
 export type { NodeActivityOptions, NodeOptions } from './runtime/options.ts'
+export { createWorker, Worker } from './runtime/worker.ts'
+export type { WorkerStatus } from './runtime/worker.ts'
+export type { ActivityHandlers, WorkerOptions } from './runtime/worker-options.ts'
 export { activity } from './workflow/activity.ts'
 export { ActivityError } from './workflow/activity-error.ts'
 export type { ActivityErrorOptions } from './workflow/activity-error.ts'
@@ -55,6 +58,14 @@ export { bulk } from './workflow/bulk.ts'
 export type { BulkOptions } from './workflow/bulk.ts'
 export { childWorkflow } from './workflow/child-workflow.ts'
 export type { ChildWorkflowOptions } from './workflow/child-workflow.ts'
+export { remoteActivity } from './workflow/remote-activity.ts'
+export type {
+  ActivityHandler,
+  HandlerOf,
+  RemoteActivityOptions,
+  RemoteTimeoutOptions,
+  TaskContext,
+} from './workflow/remote-activity.ts'
 export { defineWorkflow } from './workflow/define-workflow.ts'
 export type {
   ContextOf,

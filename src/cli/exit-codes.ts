@@ -27,6 +27,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = Object.freeze({
   ACTIVITY_LOST: 6,
   ACTIVITY_TIMEOUT: 6,
   CHILD_CANCELLED: 6,
+  DELIVERIES_EXCEEDED: 6,
   CONNECTION_FAILED: 8,
   DEAD_LETTER_NOT_FOUND: 4,
   DEPENDENCY_MISSING: 8,

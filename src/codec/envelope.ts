@@ -18,6 +18,7 @@
  * | path        | settle | a string: the actor in the parent that stands for the child               |
  * | incarnation | settle | a whole number: which invocation of it                                    |
  * | index       | settle | absent, or a whole number: which child of a bulk                          |
+ * | attempt     | settle | absent, or a whole number: which attempt, when a worker tells how it ended |
  * | outcome     | settle | an object: `status`, `done` with an `output` or `error` with an `error`   |
  * | reason      | cancel | a string of up to 1,024 characters                                        |
  * | force       | cancel | absent, or true: nothing of it goes on, whatever it would make of it      |
@@ -28,8 +29,8 @@
  * | value       | edit   | a string or an object: the state value                                    |
  * | context     | edit   | anything                                                                  |
  *
- * `settle` is what nodes send each other about children; they send `cancel` too. Control envelopes may overtake the others: their
- * `source` is of no interest.
+ * `settle` is what nodes send each other about children, and what workers send: see task.ts. Nodes send `cancel`, too.
+ * Control envelopes may overtake the others: their `source` is of no interest.
  * Where a field may be absent it may be null. Other fields are ignored.
  */
 import { mostGraceMs } from '../../actors/cancellation.ts'
@@ -77,6 +78,7 @@ const settleShape: readonly Field[] = [
   text('path'),
   whole('incarnation', 0),
   nullable(whole('index', 0)),
+  nullable(whole('attempt', 1)),
   object('outcome'),
 ]
 
@@ -211,12 +213,13 @@ function checkParent(content: unknown): ParentLink {
 }
 
 function checkSettle(fields: Readonly<Record<string, unknown>>): Omit<SettleMessage, 'type'> {
-  const { path, incarnation, index, outcome } = checkFields(malformed, '', fields, settleShape)
+  const { path, incarnation, index, attempt, outcome } = checkFields(malformed, '', fields, settleShape)
   const { status, output, error } = checkFields(malformed, 'outcome', outcome, outcomeShape)
   return {
     path: path as string,
     incarnation: incarnation as number,
     ...(isGiven(index) && { index: index as number }),
+    ...(isGiven(attempt) && { attempt: attempt as number }),
     outcome: status === 'done' ? { status, output } : { status: 'error', error },
   }
 }

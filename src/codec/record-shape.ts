@@ -91,6 +91,7 @@ const activityShape: readonly Field[] = [
   optional(list('restarts')),
   optional(object('child')),
   optional(object('bulk')),
+  optional(object('remote')),
 ]
 
 const bulkShape: readonly Field[] = [
@@ -104,8 +105,14 @@ const bulkShape: readonly Field[] = [
   whole('chunks', 0),
 ]
 
+const remoteShape: readonly Field[] = [
+  text('name'),
+  oneOf('format', 'json', 'msgpack'),
+  optional(moment('dueAt')),
+]
+
 const entryShape: readonly Field[] = [
-  oneOf('type', 'post', 'emit', 'item', 'chunk', 'action'),
+  oneOf('type', 'post', 'emit', 'item', 'chunk', 'task', 'recall', 'action'),
   text('effectId'),
 ]
 
@@ -114,6 +121,8 @@ const entryShapes: Readonly<Record<OutboxEntry['type'], readonly Field[]>> = {
   post: [object('target'), object('message')],
   emit: [eventField],
   item: [text('path'), whole('index', 0)],
+  task: [text('path'), whole('incarnation', 0), whole('attempt', 1)],
+  recall: [text('activity'), whole('incarnation', 0), whole('attempt', 1)],
   chunk: [text('name'), list('results'), whole('sizeBytes', 0)],
   action: [eventField, text('owner'), text('action')],
 }
@@ -136,8 +145,9 @@ export function checkRecord(content: unknown): InstanceRecord {
   for (const [index, timer] of itemsOf(record, 'timers'))
     checkFields(malformed, `timers[${index}]`, timer, timerShape)
   for (const [index, activity] of itemsOf(record, 'activities')) {
-    const { bulk } = checkFields(malformed, `activities[${index}]`, activity, activityShape)
+    const { bulk, remote } = checkFields(malformed, `activities[${index}]`, activity, activityShape)
     if (bulk !== undefined) checkFields(malformed, `activities[${index}].bulk`, bulk, bulkShape)
+    if (remote !== undefined) checkFields(malformed, `activities[${index}].remote`, remote, remoteShape)
   }
   for (const [index, item] of itemsOf(record, 'outbox')) {
     const entry = checkFields(malformed, `outbox[${index}]`, item, entryShape)

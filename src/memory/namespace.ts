@@ -4,6 +4,7 @@ import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import { MemoryPartition, type StoredEnvelope } from './partition.ts'
+import { MemoryTaskStore } from './tasks.ts'
 
 export interface MemoryNamespaceOptions {
   readonly clock: Clock
@@ -92,6 +93,7 @@ export class MemoryNamespace {
   readonly releaseListeners = new Set<(partition: number) => void>()
   /** By address. */
   readonly records = new Map<string, MemoryRecord>()
+  readonly tasks = new MemoryTaskStore()
   readonly watchers = new Set<(record: MemoryRecord) => void>()
   readonly #inbox = new Map<number, MemoryPartition>()
   readonly #replies = new Map<string, (bytes: Uint8Array) => void>()

@@ -1,5 +1,7 @@
 /** Where a message of a consumer stands, as its reply subject says. */
 export interface DeliveryPlace {
+  /** How often this consumer has delivered the message, this time included. */
+  readonly deliveries: number
   /** Counts what this consumer has delivered, from 1: a gap means that something was lost on the way. */
   readonly deliverySeq: number
   /** How many messages for this consumer come after it. */
@@ -17,6 +19,7 @@ export function placeOf(reply: string): DeliveryPlace {
   // $JS.ACK.<domain>.<account>.<stream>.<consumer>.<count>.<seq>.<delivery seq>.<time>.<pending>.<random>
   const at = tokens.length === 9 ? 5 : 7
   return {
+    deliveries: Number(tokens[at - 1]),
     deliverySeq: Number(tokens[at + 1]),
     pending: Number(tokens[at + 3]),
     seq: Number(tokens[at]),

@@ -32,7 +32,7 @@ export interface ProvisionedNamespace extends Namespace {
   readonly leaseTtlMs: number
   /** Whether there is but one copy of the records: then whoever answers has the newest. */
   readonly hasOneCopy: boolean
-  /** Whether records and envelopes, parked ones too, may be stored in atomic batches. */
+  /** Whether records, envelopes, parked ones too, and tasks may be stored in atomic batches. */
   readonly takesBatches: boolean
 }
 
@@ -75,11 +75,12 @@ export async function provision(
   })
   requirePartitions(settings, options)
   requireFormat(settings, options.namespace)
-  const [leases, records, inbox, parked] = await Promise.all([
+  const [leases, records, inbox, parked, tasks] = await Promise.all([
     create(streams.leases),
     create(streams.records),
     create(streams.inbox),
     create(streams.parked),
+    create(streams.tasks),
     create(streams.blobs),
     create(streams.events),
     create(streams.deadLetters),
@@ -91,7 +92,7 @@ export async function provision(
     leaseTtlMs: leases.max_age / 1e6,
     hasOneCopy: records.num_replicas === 1,
     subjects,
-    takesBatches: [records, inbox, parked].every(takesBatches),
+    takesBatches: [records, inbox, parked, tasks].every(takesBatches),
   }
 }
 

@@ -34,7 +34,7 @@ export function streamsOf(
   serverVersion: string,
 ): Readonly<
   Record<
-    'blobs' | 'config' | 'deadLetters' | 'events' | 'inbox' | 'leases' | 'parked' | 'records',
+    'blobs' | 'config' | 'deadLetters' | 'events' | 'inbox' | 'leases' | 'parked' | 'records' | 'tasks',
     NeededStream
   >
 > {
@@ -86,6 +86,15 @@ export function streamsOf(
       name: subjects.inboxStream,
       subjects: [subjects.allEnvelopes],
       // Should someone limit its size: a sender that hears of it is better than an envelope that silently goes.
+      discard: DiscardPolicy.New,
+      duplicate_window: dedupMs * nanosPerMs,
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+    },
+    tasks: {
+      ...atomic,
+      name: subjects.taskStream,
+      subjects: [subjects.allTasks],
       discard: DiscardPolicy.New,
       duplicate_window: dedupMs * nanosPerMs,
       retention: RetentionPolicy.Workqueue,

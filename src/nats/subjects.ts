@@ -15,6 +15,8 @@
  * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
  * | blobs | `KV_hf_<ns>_blobs` | `$KV.hf_<ns>_blobs.<workflow>.<id>.<name>` |
  * | emitted events | `hf_<ns>_events` | `hf.<ns>.events.<workflow>.<id>` |
+ * | tasks | `hf_<ns>_tasks` | `hf.<ns>.task.<activity>.<k>.<workflow>.<id>.<incarnation>.<attempt>` |
+ * | tasks not wanted any more, live | none | `hf.<ns>.stop.<activity>.<k>.<workflow>.<id>.<incarnation>.<attempt>` |
  * | dead letters | `hf_<ns>_dead` | `hf.<ns>.dead.<code>` |
  *
  * Escaping makes any UTF-8 one subject token: A-Z, a-z, 0-9, `_` and `-` stand for themselves, every other byte
@@ -23,6 +25,7 @@
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Address } from '../../actors/address.ts'
 import type { BlobKey, RecordFilter } from '../../actors/ports.ts'
+import type { TaskName } from '../../actors/remote-activity.ts'
 import { isName, nameForm } from '../workflow/address.ts'
 
 const namespacePattern = /^[A-Za-z0-9_-]{1,32}$/
@@ -38,6 +41,7 @@ export interface Subjects {
   readonly leaseStream: string
   readonly parkedStream: string
   readonly recordStream: string
+  readonly taskStream: string
   /** Bound to each stream. */
   readonly allBlobs: string
   readonly allDeadLetters: string
@@ -50,6 +54,7 @@ export interface Subjects {
   readonly allRecords: string
   readonly allSettings: string
   readonly allSnapshots: string
+  readonly allTasks: string
   readonly blob: (key: BlobKey) => string
   readonly deadLetter: (code: string) => string
   readonly envelope: (partition: number, address: Address) => string
@@ -74,6 +79,13 @@ export interface Subjects {
   readonly setting: (name: string) => string
   readonly settingOfWorkflow: (workflow: string) => string
   readonly snapshot: (partition: number, address: Address) => string
+  /** Where workers hear that a task is no longer wanted. */
+  readonly stop: (partition: number, task: TaskName) => string
+  /** Of all tasks of an activity. */
+  readonly stops: (activity: string) => string
+  readonly task: (partition: number, task: TaskName) => string
+  /** All tasks of an activity. */
+  readonly tasks: (activity: string) => string
 }
 
 /**
@@ -98,6 +110,7 @@ export function subjectsOf(namespace: string): Subjects {
     leaseStream: `KV_hf_${namespace}_leases`,
     parkedStream: `hf_${namespace}_parked`,
     recordStream: `KV_hf_${namespace}_instances`,
+    taskStream: `hf_${namespace}_tasks`,
     allBlobs: `${blobs}.>`,
     allDeadLetters: `${root}.dead.>`,
     allEnvelopes: `${root}.in.>`,
@@ -109,6 +122,7 @@ export function subjectsOf(namespace: string): Subjects {
     allRecords: `${records}.>`,
     allSettings: `${settings}.>`,
     allSnapshots: `${root}.snap.>`,
+    allTasks: `${root}.task.>`,
     blob: ({ name, owner }) => `${blobs}.${addressToken(owner)}.${escapeToken(name)}`,
     deadLetter: code => `${root}.dead.${escapeToken(code)}`,
     envelope: (partition, address) => `${root}.in.${keyOf(partition, address)}`,
@@ -130,6 +144,10 @@ export function subjectsOf(namespace: string): Subjects {
     setting: name => `${settings}.${name}`,
     settingOfWorkflow: workflow => `${settings}.workflow.${checkName(workflow)}`,
     snapshot: (partition, address) => `${root}.snap.${keyOf(partition, address)}`,
+    stop: (partition, task) => `${root}.stop.${taskTail(partition, task)}`,
+    stops: activity => `${root}.stop.${checkName(activity, 'activity')}.>`,
+    task: (partition, task) => `${root}.task.${taskTail(partition, task)}`,
+    tasks: activity => `${root}.task.${checkName(activity, 'activity')}.>`,
   })
 }
 
@@ -146,12 +164,27 @@ function addressToken({ workflow, id }: Address): string {
   return `${checkName(workflow)}.${escapeToken(id)}`
 }
 
+function taskTail(partition: number, { activity, attempt, incarnation, instance }: TaskName): string {
+  return `${checkName(activity, 'activity')}.${keyOf(partition, instance)}.${incarnation}.${attempt}`
+}
+
 /** Names need no escaping, so a name that is none must not get through. */
-function checkName(name: string): string {
+function checkName(name: string, field: 'activity' | 'workflow' = 'workflow'): string {
   if (isName(name)) return name
-  throw new RuntimeError('ID_INVALID', `the name of a workflow is ${nameForm}; got '${name}'`, {
-    fields: { field: 'workflow', value: name },
+  throw new RuntimeError('ID_INVALID', `the name of a workflow or activity is ${nameForm}; got '${name}'`, {
+    fields: { field, value: name },
   })
+}
+
+/** Reads the subject of a task, or of one that is no longer wanted; undefined when it is none. */
+export function parseTaskName(subject: string): TaskName | undefined {
+  const tokens = subject.split('.')
+  const [incarnation, attempt] = tokens.slice(-2).map(Number)
+  const [activity = ''] = tokens.slice(-6)
+  const key = parseKey(tokens.slice(0, -2).join('.'))
+  const isWhole = Number.isSafeInteger(incarnation) && Number.isSafeInteger(attempt)
+  if (key === undefined || !isWhole || !isName(activity)) return undefined
+  return { activity, instance: key.address, incarnation: incarnation!, attempt: attempt! }
 }
 
 /** Reads a key, or any subject that ends in one; undefined when it is none. */

@@ -9,6 +9,8 @@ import type {
   Parking,
   Snapshots,
   Store,
+  TaskQueue,
+  Tasks,
 } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { DeadLetterList } from '../../actors/dead-letter.ts'
@@ -30,6 +32,8 @@ import { Replies } from './replies.ts'
 import { NatsSnapshots } from './snapshots.ts'
 import { NatsStore } from './store.ts'
 import { hasAtomicBatches } from './streams.ts'
+import { NatsTaskQueue } from './task-queue.ts'
+import { NatsTasks } from './tasks.ts'
 
 /** How to reach NATS. */
 export interface ConnectionOptions extends Omit<
@@ -75,6 +79,14 @@ export interface Transport extends ClientTransport {
   readonly leases: Leases
   readonly parking: Parking
   readonly store: Store
+  readonly tasks: Tasks
+}
+
+/** What a worker needs of NATS, over one connection. */
+export interface WorkerTransport {
+  readonly tasks: TaskQueue
+  /** Sends what has been handed over, then disconnects. Never rejects. */
+  close(): Promise<void>
 }
 
 export interface NodeTransportOptions {
@@ -116,6 +128,7 @@ export async function openTransport(options: NodeTransportOptions): Promise<Tran
         hasOneCopy: namespace.hasOneCopy,
         publisher: publisher(),
       }),
+      tasks: new NatsTasks(connection, namespace, publisher()),
       close() {
         giveUpName()
         return client.close()
@@ -148,6 +161,37 @@ export async function openClientTransport(options: {
     // Whether the stream takes batches is not a client's to look up: the publisher notices when it takes none.
     const publisher = hasAtomicBatches(connection.serverVersion) ? new GroupPublisher(connection) : connection
     return clientTransport(connection, await openNamespace(connection, namespace), publisher)
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+/**
+ * Connects a worker to a namespace that a node has created.
+ *
+ * @throws RuntimeError as `connectNats` and `openNamespace`
+ */
+export async function openWorkerTransport(options: {
+  readonly ackWaitMs: number
+  readonly clock: Clock
+  readonly connection: ConnectionOptions
+  readonly namespace: string
+}): Promise<WorkerTransport> {
+  const { ackWaitMs, clock, connection: how, namespace } = options
+  const connection = await connectNats({
+    ...how,
+    servers: how.servers ?? defaultServer,
+    clock,
+    name: 'holdfast worker',
+  })
+  try {
+    const publisher = hasAtomicBatches(connection.serverVersion) ? new GroupPublisher(connection) : connection
+    const opened = await openNamespace(connection, namespace)
+    return {
+      tasks: new NatsTaskQueue(connection, opened, { ackWaitMs, publisher }),
+      close: () => connection.close(),
+    }
   } catch (error) {
     await connection.close()
     throw error

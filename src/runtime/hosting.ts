@@ -17,10 +17,12 @@ import type {
   Inbox,
   InboxMessage,
   RecordSummary,
+  Tasks,
   TimerHandle,
 } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { InstanceRecord, PostedMessage } from '../../actors/record.ts'
+import type { TaskName } from '../../actors/remote-activity.ts'
 import { digest } from '../codec/digest.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress } from '../workflow/address.ts'
@@ -48,6 +50,7 @@ export interface HostingContext {
   readonly hints: Hints
   readonly inbox: Inbox
   readonly log: Log
+  readonly tasks: Tasks
   nextCommitId(): string
   /** Of the partition. */
   readonly tenure: Tenure
@@ -80,7 +83,7 @@ export class Hosting implements InstanceHost<Received> {
   #isEnded = false
   #flushTimer: TimerHandle | undefined
   #hintTimer: TimerHandle | undefined
-  /** By target, the last message on its way there: the next one waits for it. */
+  /** By destination, the last message on its way there: the next one waits for it. */
   readonly #posting = new Map<string, Promise<void>>()
 
   constructor(address: Address, workflow: PreparedWorkflow, context: HostingContext) {
@@ -190,7 +193,7 @@ export class Hosting implements InstanceHost<Received> {
   }
 
   #performOne(effect: Effect, draft: Draft): void {
-    const { activities, blobs, events } = this.#context
+    const { activities, blobs, events, tasks } = this.#context
     switch (effect.type) {
       case 'startActivity': {
         const { activity } = effect
@@ -228,6 +231,14 @@ export class Hosting implements InstanceHost<Received> {
         void this.#deliver(effectId, put, () => {})
         return
       }
+      case 'task':
+        this.#postTask(effect)
+        return
+      case 'recall': {
+        const task = { ...effect, instance: this.address }
+        this.#inTurn(taskKeyOf(task), () => this.#deliver(effect.effectId, () => tasks.recall(task)))
+        return
+      }
       case 'emit':
         void this.#deliver(effect.effectId, () => events.emit(this.address, effect.effectId, effect.event))
         return
@@ -249,13 +260,28 @@ export class Hosting implements InstanceHost<Received> {
     giveUp?: (error: unknown) => void,
   ): void {
     const { hints, inbox, clock } = this.#context
-    const key = formatAddress(target)
     const publish = async () => {
       const envelope = envelopeOf({ effectId, target }, message(), this.address, clock.now())
       await inbox.publish(envelope)
       if (envelope.type === 'cancel') hints.send({ target, isForced: envelope.force === true })
     }
-    const send = () => this.#deliver(effectId, publish, giveUp)
+    this.#inTurn(formatAddress(target), () => this.#deliver(effectId, publish, giveUp))
+  }
+
+  /** Asks a worker. A task that can never be asked for has failed. */
+  #postTask({ effectId, task }: Extract<Effect, { type: 'task' }>): void {
+    const { attempt, incarnation, path } = task
+    const fail = (error: unknown) => {
+      const outcome = { status: 'error', error } as const
+      this.instance.report({ type: 'settled', path, incarnation, attempt, outcome })
+      this.instance.delivered(effectId)
+    }
+    const post = () => this.#context.tasks.post(task)
+    this.#inTurn(taskKeyOf(task), () => this.#deliver(effectId, post, fail))
+  }
+
+  /** Delivers after everything before it for the same destination has been. */
+  #inTurn(key: string, send: () => Promise<void>): void {
     const before = this.#posting.get(key)
     const sent = before === undefined ? send() : before.then(send)
     this.#posting.set(key, sent)
@@ -299,6 +325,11 @@ export class Hosting implements InstanceHost<Received> {
     }
     if (!this.#isEnded) this.instance.delivered(effect.effectId)
   }
+}
+
+/** No address looks like this. */
+function taskKeyOf({ incarnation }: Pick<TaskName, 'incarnation'>): string {
+  return `task ${incarnation}`
 }
 
 /** To its sender, an envelope applied before is as good as one applied now. */

@@ -270,6 +270,7 @@ export class Node implements AsyncDisposable {
       hints: this.#transport.hints,
       inbox: this.#transport.inbox,
       parking: this.#transport.parking,
+      tasks: this.#transport.tasks,
       log,
       workflows: this.#workflows,
       nextCommitId: this.#nextId,

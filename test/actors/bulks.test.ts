@@ -137,7 +137,9 @@ function inShort(effects: readonly Effect[]): string[] {
       case 'deliver':
       case 'emit':
       case 'log':
+      case 'recall':
       case 'stopActivity':
+      case 'task':
         return effect.type
     }
   })

@@ -6,6 +6,7 @@ import { createNode, type NodeOptions } from '../../src/index.ts'
 import { gatherer } from '../support/bulks.ts'
 import { bookingOf, type Work } from '../support/cancelling.ts'
 import { child, parent } from '../support/families.ts'
+import { delegator } from '../support/remotes.ts'
 import { echo, tally } from '../support/workflows.ts'
 
 /** What undoes a booking takes until the next process. */
@@ -19,7 +20,7 @@ await createNode({
   namespace,
   name: 'mortal',
   partitions: 4,
-  workflows: [tally, echo, gatherer, child, parent, bookingOf(undoAgain)],
+  workflows: [tally, echo, gatherer, child, parent, delegator, bookingOf(undoAgain)],
   log: 'error',
   ...(JSON.parse(options) as Partial<NodeOptions>),
 })

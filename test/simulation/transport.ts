@@ -22,6 +22,7 @@ import { MemoryHints } from '../../src/memory/hints.ts'
 import { MemoryLeases } from '../../src/memory/leases.ts'
 import { MemorySnapshots } from '../../src/memory/snapshots.ts'
 import { MemoryStore } from '../../src/memory/store.ts'
+import { MemoryTasks } from '../../src/memory/tasks.ts'
 import type { ClientTransport, Transport } from '../../src/nats/transport.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
@@ -71,6 +72,7 @@ export function simTransport(context: SimTransportContext, node: string, incarna
     leases: simLeases(context, new MemoryLeases(namespace, { incarnation, node })),
     parking: simParking(context),
     store: new SimStore(context),
+    tasks: new MemoryTasks(context.server.namespace),
   }
 }
 

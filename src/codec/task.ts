@@ -1,0 +1,113 @@
+/**
+ * Tasks as bytes: what a worker in any language needs to do one attempt of an activity and to tell how it ended. JSON
+ * where the activity was made with `format: 'json'`, else msgpack; JSON begins with `{` as in envelope.ts. Fields:
+ *
+ * | field          | what it is                                                                        |
+ * | -------------- | --------------------------------------------------------------------------------- |
+ * | activity       | the name of the activity                                                          |
+ * | input          | its input; absent in JSON when there is none                                      |
+ * | attempt        | a whole number from 1                                                             |
+ * | idempotencyKey | a string, the same for all attempts: hand it to foreign systems                   |
+ * | reply          | an object: `subject`, and `envelope`, a settle envelope that lacks `time` and `outcome` |
+ *
+ * The answer is `reply.envelope` with `time` (milliseconds since the epoch) and `outcome` added, as JSON or msgpack,
+ * published on `reply.subject` with `reply.envelope.id` as `Nats-Msg-Id`. An outcome is
+ * `{ "status": "done", "output": … }` or `{ "status": "error", "error": … }`; of an error that is an object, `name` and
+ * `code` decide whether it is retried. Acknowledge the task when the answer is stored.
+ */
+import type { SettleEnvelope } from '../../actors/envelope.ts'
+import { RuntimeError } from '../../actors/errors.ts'
+import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
+import type { ReceivedTask } from '../../actors/ports.ts'
+import type { Task } from '../../actors/remote-activity.ts'
+import { decodeEnvelope } from './envelope.ts'
+import { decodeValue, encodeValue } from './msgpack.ts'
+import { checkFields, object, text, textOf, whole } from './shape.ts'
+import type { Field } from './shape.ts'
+
+const malformed = 'VALUE_MALFORMED'
+
+const taskShape: readonly Field[] = [
+  textOf('activity', 1, 256),
+  whole('attempt', 1),
+  text('idempotencyKey'),
+  object('reply'),
+]
+
+const replyShape: readonly Field[] = [textOf('subject', 1, 4096), object('envelope')]
+
+/** A task as it was read, with what answers it. */
+export interface DecodedTask {
+  readonly task: ReceivedTask
+  /** Where the answer goes. */
+  readonly subject: string
+  /** The answer, at that time. */
+  answer(outcome: LeafOutcome, time: number): SettleEnvelope
+}
+
+/**
+ * Bytes of a task.
+ *
+ * @param subject where the answer goes: that of envelopes for the instance
+ * @throws RuntimeError `VALUE_UNSUPPORTED` when the input cannot be written
+ */
+export function encodeTask(task: Task, subject: string): Uint8Array {
+  const { activity, attempt, effectId, format, idempotencyKey, incarnation, input, instance, path } = task
+  const id = `${effectId}.settled`
+  const envelope = { id, type: 'settle', target: instance, path, incarnation, attempt }
+  const fields = { activity, attempt, idempotencyKey, input, reply: { subject, envelope } }
+  return format === 'json' ? encodeJson(fields, activity) : encodeValue(fields)
+}
+
+/**
+ * The task in the bytes.
+ *
+ * @throws RuntimeError `VALUE_MALFORMED`, `ENVELOPE_MALFORMED` naming the field and what it may be
+ */
+export function decodeTask(bytes: Uint8Array): DecodedTask {
+  const fields = checkFields(malformed, '', read(bytes), taskShape)
+  const reply = checkFields(malformed, 'reply', fields['reply'], replyShape)
+  const base = checkBase(reply['envelope'] as object)
+  const { incarnation, target } = base
+  const task = {
+    activity: fields['activity'] as string,
+    attempt: fields['attempt'] as number,
+    idempotencyKey: fields['idempotencyKey'] as string,
+    incarnation,
+    input: fields['input'],
+    instance: target,
+  }
+  const answer = (outcome: LeafOutcome, time: number) => ({ ...base, outcome, time })
+  return { task, subject: reply['subject'] as string, answer }
+}
+
+const OPENING_BRACE = 0x7b
+
+function read(bytes: Uint8Array): unknown {
+  if (bytes[0] !== OPENING_BRACE) return decodeValue(bytes)
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw new RuntimeError(malformed, `the task cannot be read as JSON: ${(error as Error).message}`, {
+      cause: error,
+      fields: { sizeBytes: bytes.length },
+    })
+  }
+}
+
+/** An envelope is complete with any time and outcome: then it can be checked like every other. */
+function checkBase(content: object): SettleEnvelope {
+  const envelope = decodeEnvelope(encodeValue({ ...content, outcome: { status: 'done' }, time: 0 }))
+  if (envelope.type === 'settle') return envelope
+  const message = `reply.envelope.type must be 'settle'; got '${envelope.type}'`
+  throw new RuntimeError(malformed, message, { fields: { field: 'reply.envelope.type' } })
+}
+
+function encodeJson(fields: object, activity: string): Uint8Array {
+  try {
+    return new TextEncoder().encode(JSON.stringify(fields))
+  } catch (error) {
+    const message = `the input of activity '${activity}' cannot be written as JSON: ${(error as Error).message}`
+    throw new RuntimeError('VALUE_UNSUPPORTED', message, { cause: error, fields: { field: 'input' } })
+  }
+}

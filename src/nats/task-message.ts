@@ -1,0 +1,91 @@
+import type { Msg } from 'nats'
+import { RuntimeError } from '../../actors/errors.ts'
+import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
+import type { TaskMessage } from '../../actors/ports.ts'
+import { encodeEnvelope } from '../codec/envelope.ts'
+import { decodeTask, type DecodedTask } from '../codec/task.ts'
+import { partitionOf } from '../workflow/address.ts'
+import { headersOf, type NatsConnection } from './connection.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { placeOf } from './delivery.ts'
+import type { Publisher } from './group-publisher.ts'
+import type { Namespace } from './provision.ts'
+import { publishOnce } from './publish.ts'
+import { headerText } from './record-headers.ts'
+
+export interface TaskMessageContext {
+  readonly connection: NatsConnection
+  readonly deadLetters: DeadLetters
+  readonly namespace: Namespace
+  /** Stores the results, maybe several together. */
+  readonly publisher: Publisher
+}
+
+const encoder = new TextEncoder()
+const ack = encoder.encode('+ACK')
+const negative = encoder.encode('-NAK')
+const term = encoder.encode('+TERM')
+const working = encoder.encode('+WPI')
+
+/** A task that a worker was given, until it is settled. */
+export class NatsTaskMessage implements TaskMessage {
+  readonly content: TaskMessage['content']
+  readonly deliveries: number
+  readonly #context: TaskMessageContext
+  readonly #decoded: DecodedTask | undefined
+  readonly #msg: Msg
+
+  constructor(msg: Msg, context: TaskMessageContext) {
+    this.#msg = msg
+    this.#context = context
+    this.deliveries = placeOf(msg.reply!).deliveries
+    const decoded = readTask(msg, context.namespace)
+    this.content = decoded instanceof Error ? { malformed: decoded } : decoded.task
+    this.#decoded = decoded instanceof Error ? undefined : decoded
+  }
+
+  async settle(outcome: LeafOutcome): Promise<void> {
+    const { connection, publisher } = this.#context
+    const { subject, answer } = this.#decoded!
+    const envelope = answer(outcome, connection.clock.now())
+    const data = encodeEnvelope(envelope)
+    const headers = headersOf({ 'Nats-Msg-Id': headerText(envelope.id) })
+    const what = `tell the result of ${this.#msg.subject}`
+    await publishOnce(connection, what, { data, headers, subject }, undefined, publisher)
+    // Should it be lost, the task comes again and its result is dropped: it is waited for so that this is rare.
+    await connection.request(this.#msg.reply!, ack).catch(() => {})
+  }
+
+  working(): void {
+    this.#context.connection.send(this.#msg.reply!, working)
+  }
+
+  giveBack(): void {
+    this.#context.connection.send(this.#msg.reply!, negative)
+  }
+
+  drop(): void {
+    this.#context.connection.send(this.#msg.reply!, term)
+  }
+
+  async deadLetter(code: string, reason: string): Promise<void> {
+    const { deadLetters, namespace } = this.#context
+    const { data, reply, subject } = this.#msg
+    const { seq } = placeOf(reply!)
+    await deadLetters.keep({ code, data, reason, seq, stream: namespace.subjects.taskStream, subject })
+  }
+}
+
+/** A worker must not be made to publish where only it may: a result goes to the inbox of its instance. */
+function readTask({ data }: Msg, { partitions, subjects }: Namespace): DecodedTask | Error {
+  try {
+    const decoded = decodeTask(data)
+    const { instance } = decoded.task
+    if (decoded.subject === subjects.envelope(partitionOf(instance, partitions), instance)) return decoded
+    return new RuntimeError('VALUE_MALFORMED', `reply.subject is not that of its instance`, {
+      fields: { field: 'reply.subject', subject: decoded.subject },
+    })
+  } catch (error) {
+    return error as Error
+  }
+}

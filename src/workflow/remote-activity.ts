@@ -1,0 +1,101 @@
+import { inspect } from 'node:util'
+import type { PromiseActorLogic } from 'xstate'
+import type { ActivityContext } from '../../actors/activity.ts'
+import { RuntimeError } from '../../actors/errors.ts'
+import { remoteSpecKey, type RemoteSpec, type TaskFormat } from '../../actors/remote-activity.ts'
+import { activity } from './activity.ts'
+import { optionProblems } from './activity-options.ts'
+import type { ActivityOptions, RetryOptions, TimeoutOptions } from './activity-options.ts'
+import { isName } from './address.ts'
+
+export interface RemoteActivityOptions {
+  /**
+   * How its workers are asked. `msgpack`, the default: the input arrives as it is. `json`: for workers in other
+   * languages; the input arrives as JSON writes it, so without `undefined`, and dates as text.
+   */
+  readonly format?: TaskFormat
+  /** What its workers ask for: letters, digits, underscores and hyphens. */
+  readonly name: string
+  /** When to try again. Absent: one attempt, and its error goes to the machine, as in XState. */
+  readonly retry?: RetryOptions
+  /**
+   * How long an attempt may take until its result arrives, the wait for a worker included; the moment is kept in the
+   * record. Default for ever. That a worker dies needs no timeout: another one gets the task.
+   */
+  readonly timeout?: RemoteTimeoutOptions
+}
+
+/** A worker needs no heartbeat: it renews its task while its process lives. */
+export type RemoteTimeoutOptions = Omit<TimeoutOptions, 'heartbeat'>
+
+/** What a worker hands to whoever does the work. */
+export type TaskContext<TInput = unknown> = Omit<ActivityContext<TInput>, 'heartbeat' | 'lastHeartbeat'>
+
+/** Does an activity in a worker: see `createWorker`. */
+export type ActivityHandler<TInput, TOutput = unknown> = (context: TaskContext<TInput>) => Promise<TOutput>
+
+/** The handler that does what a `remoteActivity()` asks for. */
+export type HandlerOf<TLogic> =
+  TLogic extends PromiseActorLogic<infer TOutput, infer TInput> ? ActivityHandler<TInput, TOutput> : never
+
+/** No further attempt cures it: each would kill as many workers again. */
+const neverRetried = 'DELIVERIES_EXCEEDED'
+
+/**
+ * Makes actor logic for work that is done by workers in other processes, in any language; invoke it like any promise
+ * logic. See `createWorker`, and src/codec/task.ts for what travels.
+ *
+ * A node asks for each attempt once and runs nothing itself: its instance may leave memory meanwhile. The attempt may run
+ * more than once, when a worker dies; one result counts. Leaving the invoking state takes the task back and aborts the
+ * worker's signal. In plain XState (`createActor`) there is no worker, so it fails.
+ *
+ * @throws RuntimeError `OPTIONS_INVALID` listing everything wrong with the options, in the message and in
+ * `fields.problems`
+ */
+export function remoteActivity<TInput, TOutput>(
+  options: RemoteActivityOptions,
+): PromiseActorLogic<TOutput, TInput> {
+  const problems = remoteProblems(options)
+  if (problems.length > 0) {
+    const heading = `remote activity ${isName(options?.name) ? `'${options.name}'` : 'options'}`
+    throw new RuntimeError('OPTIONS_INVALID', `${heading}: ${problems.join('; ')}`, { fields: { problems } })
+  }
+
+  const { format = 'msgpack', name } = options
+  const logic = activity<TInput, TOutput>(localForm(options))
+  const spec: RemoteSpec = Object.freeze({ format, name })
+  return Object.assign(logic, { [remoteSpecKey]: spec })
+}
+
+/** As an activity of a node: it fails there, because only workers do it. */
+function localForm<TInput, TOutput>(options: RemoteActivityOptions): ActivityOptions<TInput, TOutput> {
+  const { format: _, retry, ...others } = options
+  const run = () => Promise.reject(workersOnly(options.name))
+  if (retry === undefined) return { ...others, run }
+  return { ...others, retry: { ...retry, nonRetryable: withNever(retry.nonRetryable) }, run }
+}
+
+function withNever(given: RetryOptions['nonRetryable'] = []): NonNullable<RetryOptions['nonRetryable']> {
+  if (typeof given !== 'function') return [...given, neverRetried]
+  return error => (error as { readonly code?: unknown } | undefined)?.code === neverRetried || given(error)
+}
+
+function workersOnly(name: string): RuntimeError {
+  return new RuntimeError('ACTIVITY_FAILED', `activity '${name}' is done by workers, for instances on a node`)
+}
+
+function remoteProblems(options: RemoteActivityOptions): string[] {
+  const { format, name, retry, timeout, ...others } = options ?? {}
+  const run = async () => {}
+  const problems = optionProblems({ name, run, ...(retry && { retry }), ...(timeout && { timeout }) })
+  for (const field of Object.keys(others)) {
+    problems.push(`${field} is not an option; there are format, name, retry, timeout`)
+  }
+  if (timeout !== undefined && 'heartbeat' in timeout) {
+    problems.push('timeout.heartbeat is not an option here: a worker renews its task while its process lives')
+  }
+  if (format !== undefined && format !== 'json' && format !== 'msgpack') {
+    problems.push(`format must be 'json' or 'msgpack'; got ${inspect(format)}`)
+  }
+  return problems
+}
