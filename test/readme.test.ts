@@ -6,7 +6,9 @@ import { promisify } from 'node:util'
 
 import { describe, expect, it, onTestFinished } from 'vitest'
 
-import { serverBinary } from './support/nats.ts'
+import { serverBinary, sharedServerUrl } from './support/nats.ts'
+import { startNode } from './support/node.ts'
+import { picture } from './support/remotes.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const readme = await readFile(join(root, 'README.md'), 'utf8')
@@ -63,6 +65,7 @@ describe('the README', () => {
     ['queueing', /^(shipped for (acme|emca)\n){3}\{ running: 0, waiting: 0 \}\n$/],
     ['cancelling', /^cancelling\ncancelled\n$/],
     ['incidents', /^suspended\ni-1 STEP_FAILED SyntaxError: .*\n\{ settled: 1, suspended: \[\] \}\n10\.5\n$/],
+    ['remote', /^cat-640\.png\n$/],
     ['dead-letters', /^1 INSTANCE_NOT_FOUND till\/t-1 .*\n\{ replayed: 1, left: 0 \}\n5\n$/],
   ])('has a program %s that typechecks and runs', { timeout: 60_000 }, async (name, expected) => {
     const program = blockNamed(name).replace("'holdfast'", "'../../../src/index.ts'")
@@ -75,6 +78,27 @@ describe('the README', () => {
     })
 
     expect(stdout).toMatch(expected)
+  })
+
+  it('has a worker that needs nothing but a NATS client', { timeout: 60_000 }, async () => {
+    const node = await startNode({ workflows: [picture] })
+    const { namespace } = node.status()
+    const program = blockNamed('foreign-worker')
+      .replaceAll('hf_default_', `hf_${namespace}_`)
+      .replaceAll('hf.default.', `hf.${namespace}.`)
+    const folder = await workshop({ 'worker.js': program })
+    const worker = spawn(process.execPath, [join(folder, 'worker.js')], {
+      env: { ...process.env, NATS_URL: sharedServerUrl() },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    onTestFinished(() => void worker.kill('SIGKILL'))
+
+    const [good, bad] = await Promise.all(
+      [640, undefined].map((width, n) => node.client.start(picture, { id: `p-${n}`, input: width })),
+    )
+
+    expect(await good!.result({ timeout: '30s' })).toBe('cat-640.png')
+    expect(await bad!.result({ timeout: '30s' })).toMatch(/^TypeError: /)
   })
 
   it('has a crash demo that finds its instances again', { timeout: 120_000 }, async () => {

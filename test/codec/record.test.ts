@@ -250,6 +250,18 @@ describe('decodeRecord', () => {
     ['activities[0].path', { activities: [{ ...activities[0], path: 1 }] }],
     ['activities[1].attempt', { activities: [activities[0], { ...activities[1], attempt: 0 }] }],
     ['activities[0].retryAt', { activities: [{ ...activities[0], retryAt: 'later' }] }],
+    [
+      'activities[0].remote.format',
+      { activities: [{ ...activities[0], remote: { name: 'x', format: 'xml' } }] },
+    ],
+    [
+      'outbox[0].attempt',
+      { outbox: [{ type: 'task', effectId: 'e', path: 'p', incarnation: 1, attempt: 0 }] },
+    ],
+    [
+      'outbox[0].activity',
+      { outbox: [{ type: 'recall', effectId: 'e', activity: 7, incarnation: 1, attempt: 1 }] },
+    ],
     ['outbox[0].type', { outbox: [{ ...outbox[0], type: 'mail' }] }],
     ['outbox[0].effectId', { outbox: [{ ...outbox[0], effectId: undefined }] }],
     ['outbox[1].action', { outbox: [outbox[0], { ...outbox[1], action: 1 }] }],

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { TaskMessage } from '../../actors/ports.ts'
+import type { Task, TaskName } from '../../actors/remote-activity.ts'
 import { DeadLetters } from '../../src/index.ts'
 import { NatsBlobs } from '../../src/nats/blobs.ts'
 import type { NatsConnection } from '../../src/nats/connection.ts'
@@ -15,6 +17,8 @@ import { openNamespace, provision } from '../../src/nats/provision.ts'
 import { Replies } from '../../src/nats/replies.ts'
 import { NatsSnapshots } from '../../src/nats/snapshots.ts'
 import { NatsStore } from '../../src/nats/store.ts'
+import { NatsTaskQueue } from '../../src/nats/task-queue.ts'
+import { NatsTasks } from '../../src/nats/tasks.ts'
 import { collect } from '../support/node.ts'
 import { testConnection } from '../contract/fixtures.ts'
 import { HeardMessages, HeardRecords } from '../contract/heard.ts'
@@ -56,6 +60,23 @@ const deadLetterPermissions = [
   '$JS.API.STREAM.MSG.DELETE.hf_prod_dead',
 ]
 
+/** All that a worker for the activity `charge` of namespace `prod` needs. */
+const workerPermissions: Permissions = {
+  publish: {
+    allow: [
+      // The results, and tasks that came too often.
+      'hf.prod.in.>',
+      'hf.prod.dead.>',
+      '$JS.API.DIRECT.GET.KV_hf_prod_config.>',
+      '$JS.API.CONSUMER.INFO.hf_prod_tasks.charge',
+      '$JS.API.CONSUMER.CREATE.hf_prod_tasks.charge.hf.prod.task.charge.>',
+      '$JS.API.CONSUMER.MSG.NEXT.hf_prod_tasks.charge',
+      '$JS.ACK.hf_prod_tasks.charge.>',
+    ],
+  },
+  subscribe: { allow: ['_INBOX.>', 'hf.prod.stop.charge.>'] },
+}
+
 /** All that a node of namespace `prod` needs once the namespace exists. */
 const nodePermissions: Permissions = {
   publish: {
@@ -76,10 +97,13 @@ const nodePermissions: Permissions = {
         'KV_hf_prod_blobs',
         'hf_prod_inbox',
         'hf_prod_parked',
+        'hf_prod_tasks',
         'hf_prod_events',
         'hf_prod_dead',
       ].flatMap(stream => [`$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.MSG.GET.${stream}`]),
       '$JS.API.STREAM.MSG.DELETE.hf_prod_parked',
+      // To take back tasks that are no longer wanted.
+      '$JS.API.STREAM.PURGE.hf_prod_tasks',
       ...['KV_hf_prod_instances', 'hf_prod_inbox'].flatMap(stream => [
         `$JS.API.CONSUMER.CREATE.${stream}`,
         `$JS.API.CONSUMER.NAMES.${stream}`,
@@ -106,6 +130,11 @@ async function limitedTo(permissions: Permissions): Promise<Limited> {
 }
 
 const address = { workflow: 'order', id: 'o-1' }
+
+function taskOf(activity: string, attempt: number): Task {
+  const base = { activity, attempt, effectId: `e-${attempt}`, format: 'msgpack', incarnation: 4 } as const
+  return { ...base, idempotencyKey: 'key', input: undefined, instance: address, path: 'pay' }
+}
 
 describe('permissions', () => {
   it('of a client suffice to send, to wait for the answer, to read and to watch', async () => {
@@ -203,6 +232,55 @@ describe('permissions', () => {
     await expect(without.remove(1)).rejects.toMatchObject(denied('$JS.API.STREAM.MSG.DELETE.hf_prod_dead'))
   })
 
+  it('of a worker suffice to take tasks, tell results, keep dead letters and hear what is not wanted', async () => {
+    const { admin, limited } = await limitedTo(workerPermissions)
+    const namespace = await openNamespace(limited, 'prod')
+    const [tasks, queue] = [
+      new NatsTasks(admin, namespace),
+      new NatsTaskQueue(limited, namespace, { ackWaitMs: 30_000 }),
+    ]
+    const messages: TaskMessage[] = []
+    const stopped: TaskName[] = []
+    const listener = {
+      task: (message: TaskMessage) => messages.push(message),
+      stop: (name: TaskName) => stopped.push(name),
+      interrupted: (error: Error) => {
+        throw error
+      },
+    }
+    for (const attempt of [1, 2, 3]) await tasks.post(taskOf('charge', attempt))
+
+    const consumer = await queue.open('charge', listener)
+    consumer.pull(3)
+    await until(() => messages.length === 3)
+    messages[0]!.working()
+    await messages[0]!.settle({ status: 'done', output: 7 })
+    await messages[1]!.deadLetter('DELIVERIES_EXCEEDED', 'because')
+    messages[1]!.drop()
+    await tasks.recall(taskOf('charge', 3))
+    await until(() => stopped.length === 1)
+
+    const stored = async (stream: string) => (await admin.jsm.streams.info(stream)).state.messages
+    await until(async () => (await stored('hf_prod_tasks')) === 0)
+    expect([await stored('hf_prod_inbox'), await stored('hf_prod_dead')]).toEqual([1, 1])
+    await expect(queue.open('refund', listener)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      fields: { subject: '$JS.API.CONSUMER.INFO.hf_prod_tasks.refund' },
+    })
+  })
+
+  it('that are missing to hear what is not wanted are named', async () => {
+    const { limited } = await limitedTo({ ...workerPermissions, subscribe: { allow: ['_INBOX.>'] } })
+    const namespace = await openNamespace(limited, 'prod')
+    const queue = new NatsTaskQueue(limited, namespace, { ackWaitMs: 30_000 })
+    const silent = { task: () => {}, stop: () => {}, interrupted: () => {} }
+
+    await expect(queue.open('charge', silent)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      fields: { operation: 'subscribe to', subject: 'hf.prod.stop.charge.>' },
+    })
+  })
+
   it('of a node suffice for all it does once its namespace exists', async () => {
     const { admin, limited } = await limitedTo(nodePermissions)
     const namespace = await provision(limited, { namespace: 'prod' })
@@ -242,6 +320,9 @@ describe('permissions', () => {
     parked[0]!.ack()
     await until(async () => (await parking.last(parkedAddress)) === undefined)
     await second.messages[0]!.deadLetter('EVENT_INVALID', 'because')
+    const tasks = new NatsTasks(limited, namespace)
+    await tasks.post(taskOf('charge', 1))
+    await tasks.recall(taskOf('charge', 1))
     await new NatsEventSink(limited, namespace).emit(address, 'e-1', { type: 'SHIPPED' })
     await new NatsBlobs(limited, namespace).put({ owner: address, name: 'n' }, Uint8Array.of(1))
     await store.commit(sampleRecord(address), sampleSummary(), 0)

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { escapeToken, keyOf, parseKey, subjectsOf, unescapeToken } from '../../src/nats/subjects.ts'
+import {
+  escapeToken,
+  keyOf,
+  parseKey,
+  parseTaskName,
+  subjectsOf,
+  unescapeToken,
+} from '../../src/nats/subjects.ts'
 import { awkwardIds } from '../contract/samples.ts'
 import { errorOf } from '../workflow/error-of.ts'
 
@@ -93,6 +100,33 @@ describe('subjects', () => {
     expect(subjects.deadLetter('EVENT_INVALID')).toBe('hf.prod.dead.EVENT_INVALID')
     expect(subjects.blob({ owner: address, name: 'bulk-7-0' })).toBe('$KV.hf_prod_blobs.order.o=2E1.bulk-7-0')
     expect(subjects.records({ workflow: 'order' })).toBe('$KV.hf_prod_instances.*.order.>')
+    const task = { activity: 'charge', instance: address, incarnation: 4, attempt: 2 }
+    expect(subjects.task(3, task)).toBe('hf.prod.task.charge.3.order.o=2E1.4.2')
+    expect(subjects.stop(3, task)).toBe('hf.prod.stop.charge.3.order.o=2E1.4.2')
+    expect(subjects.tasks('charge')).toBe('hf.prod.task.charge.>')
+    expect(subjects.stops('charge')).toBe('hf.prod.stop.charge.>')
+  })
+
+  it('reads the name of a task back', () => {
+    const subjects = subjectsOf('prod')
+    const task = {
+      activity: 'charge',
+      instance: { workflow: 'order', id: 'o.1 ż' },
+      incarnation: 4,
+      attempt: 2,
+    }
+
+    expect(parseTaskName(subjects.stop(3, task))).toEqual(task)
+    expect(parseTaskName('hf.prod.stop.charge.3.order.o-1.4')).toBeUndefined()
+    expect(parseTaskName('hf.prod.stop.charge.3.order.o-1.4.x')).toBeUndefined()
+    expect(parseTaskName('hf.prod.stop.a*.3.order.o-1.4.2')).toBeUndefined()
+  })
+
+  it.each(['a.b', '*', '>', '', 'a b'])('lets no activity named %j into a subject', activity => {
+    const subjects = subjectsOf('prod')
+
+    expect(errorOf(() => subjects.tasks(activity)).code).toBe('ID_INVALID')
+    expect(errorOf(() => subjects.stops(activity)).code).toBe('ID_INVALID')
   })
 
   it.each(['a.b', '*', '>', '', 'a b'])('lets no workflow named %j into a subject', workflow => {

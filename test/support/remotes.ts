@@ -15,9 +15,6 @@ export const chore = remoteActivity<Chore, number>({
   retry: { maxAttempts: 3, initialInterval: '10ms', nonRetryable: ['Hopeless'] },
 })
 
-/** The same, for workers that know only JSON, at once or not at all. */
-const plainChore = remoteActivity<Chore, number>({ name: 'plain-chore', format: 'json' })
-
 /** The same, with little patience. */
 const hastyChore = remoteActivity<Chore, number>({
   name: 'chore',
@@ -25,17 +22,51 @@ const hastyChore = remoteActivity<Chore, number>({
   timeout: { attempt: '300ms' },
 })
 
+/** Done by the worker of the README, which knows only JSON. Its output is its file, or its error. */
+export const picture = defineWorkflow(
+  setup({
+    types: {
+      context: {} as { readonly input: { readonly width: number } | undefined; readonly output: string },
+      input: {} as number | undefined,
+    },
+    actors: {
+      resize: remoteActivity<{ width: number } | undefined, string>({ name: 'resize', format: 'json' }),
+    },
+  }).createMachine({
+    id: 'picture',
+    context: ({ input }) => ({ input: input === undefined ? undefined : { width: input }, output: '' }),
+    initial: 'resizing',
+    output: ({ context }) => context.output,
+    states: {
+      resizing: {
+        invoke: {
+          src: 'resize',
+          input: ({ context }) => context.input,
+          onDone: { target: 'resized', actions: assign({ output: ({ event }) => event.output }) },
+          onError: {
+            target: 'resized',
+            actions: assign({
+              output: ({ event }) => {
+                const { message, name } = event.error as Error
+                return `${name}: ${message}`
+              },
+            }),
+          },
+        },
+      },
+      resized: { type: 'final' },
+    },
+  }),
+)
+
 /** Has chores done one after the other and keeps what came of each. */
 export const delegator = defineWorkflow(
   setup({
     types: {
       context: {} as { readonly chore: Chore; readonly results: readonly string[] },
-      events: {} as
-        | ({ type: 'DO' | 'DO_PLAIN' | 'DO_HASTILY' } & Chore)
-        | { type: 'DROP' }
-        | { type: 'FINISH' },
+      events: {} as ({ type: 'DO' | 'DO_HASTILY' } & Chore) | { type: 'DROP' } | { type: 'FINISH' },
     },
-    actors: { chore, plainChore, hastyChore },
+    actors: { chore, hastyChore },
     actions: {
       note: assign(({ event }) => ('n' in event ? { chore: { n: event.n, ms: event.ms ?? 0 } } : {})),
     },
@@ -48,7 +79,6 @@ export const delegator = defineWorkflow(
       idle: {
         on: {
           DO: { target: 'doing', actions: 'note' },
-          DO_PLAIN: { target: 'doingPlain', actions: 'note' },
           DO_HASTILY: { target: 'doingHastily', actions: 'note' },
         },
       },
@@ -57,20 +87,6 @@ export const delegator = defineWorkflow(
         invoke: {
           id: 'chore',
           src: 'chore',
-          input: ({ context }) => context.chore,
-          onDone: {
-            target: 'idle',
-            actions: assign(({ context, event }) => add(context, `done ${event.output}`)),
-          },
-          onError: {
-            target: 'idle',
-            actions: assign(({ context, event }) => add(context, failed(event.error))),
-          },
-        },
-      },
-      doingPlain: {
-        invoke: {
-          src: 'plainChore',
           input: ({ context }) => context.chore,
           onDone: {
             target: 'idle',
