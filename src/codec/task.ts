@@ -42,7 +42,7 @@ export interface DecodedTask {
   /** Where the answer goes. */
   readonly subject: string
   /** The answer, at that time. */
-  answer(outcome: LeafOutcome, time: number): SettleEnvelope
+  readonly answer: (outcome: LeafOutcome, time: number) => SettleEnvelope
 }
 
 /**

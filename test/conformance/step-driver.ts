@@ -142,8 +142,10 @@ export class StepDriver implements Driver {
         return
       case 'chunk':
       case 'post':
+      case 'recall':
       case 'startItem':
-        throw new Error('the conformance cases know no other instances')
+      case 'task':
+        throw new Error('the conformance cases know no other instances and no workers')
       case 'emit':
         this.#emitted.push(effect.event)
         this.#delivered.push(effect.effectId)

@@ -11,7 +11,8 @@ import {
   type Worker,
   type WorkerOptions,
 } from '../../src/index.ts'
-import { chore, delegator, type Chore } from '../support/remotes.ts'
+import { delegator, type chore, type Chore } from '../support/remotes.ts'
+import { until } from '../contract/until.ts'
 import { sharedServerUrl } from '../support/nats.ts'
 import { codeOf, startNode } from '../support/node.ts'
 
@@ -50,7 +51,7 @@ class Calls {
   }
 
   async count(n: number): Promise<void> {
-    await expect.poll(() => this.all.length, { timeout: 10_000, interval: 5 }).toBeGreaterThanOrEqual(n)
+    await until(() => this.all.length >= n)
   }
 
   end(index: number, output: number): void {
