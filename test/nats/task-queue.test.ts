@@ -63,7 +63,10 @@ describe('the work queue', () => {
     const { connection, namespace } = await natsFixture()
     const { errors, messages } = await open(connection, namespace, 2)
 
-    await connection.jsm.consumers.delete(namespace.subjects.taskStream, 'charge')
+    const { consumers } = connection.jsm
+    const { taskStream } = namespace.subjects
+    await until(async () => (await consumers.info(taskStream, 'charge')).num_waiting === 1)
+    await consumers.delete(taskStream, 'charge')
     await until(() => errors.length > 0)
     for (const attempt of [1, 2, 3]) await new NatsTasks(connection, namespace).post(taskOf(attempt))
     await until(() => messages.length === 2)
