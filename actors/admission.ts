@@ -22,7 +22,7 @@ export interface Known {
 }
 
 /** Why a delivery is not applied to the instance; undefined when it must be. */
-export function objectionTo({ envelope, seq }: Delivery, known: Known): Decision | undefined {
+export function objectionTo({ envelope, seq, isInOrder }: Delivery, known: Known): Decision | undefined {
   const { draft, finished, start } = known
   const name = `${envelope.target.workflow}/${envelope.target.id}`
   if (envelope.type === 'start') {
@@ -32,7 +32,8 @@ export function objectionTo({ envelope, seq }: Delivery, known: Known): Decision
     return rejected('INSTANCE_EXISTS', `${name} was started before, with another input or by another`)
   }
   const isKnown =
-    draft?.knows(envelope, seq) ?? (finished !== undefined && isRepetition(finished, envelope, seq))
+    draft?.knows(envelope, seq, isInOrder) ??
+    (finished !== undefined && isRepetition(finished, envelope, seq, isInOrder))
   if (isKnown) return { type: 'duplicate' }
   if (start === undefined) return rejected('INSTANCE_NOT_FOUND', `${name} does not exist: start it first`)
   if (isControl(envelope)) {

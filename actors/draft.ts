@@ -81,6 +81,7 @@ export class Draft {
   /** What the step under way is made by, and how often it has been tried. */
   #cause: IncidentCause | undefined
   #tries = 1
+  #isHeld = false
 
   /** Takes the events that an action sends to its own actor after the commit. */
   onSelfSent: (path: ActorPath, event: EventObject) => void = () => {}
@@ -179,7 +180,12 @@ export class Draft {
 
   /** Whether activities were running when the record was stored that have yet to be restarted. */
   get hasLost(): boolean {
-    return !this.isStopped && this.#invocations.hasLost
+    return !this.#isHalted && this.#invocations.hasLost
+  }
+
+  /** Whether nothing of it runs for a reason that is not its own: its record says nothing of it. */
+  get isHeld(): boolean {
+    return this.#isHeld
   }
 
   /** Earliest moment at which a timer, a retry, the end of an activity's time or its own end is due; undefined: never. */
@@ -193,6 +199,11 @@ export class Draft {
   get owes(): number {
     if (this.isStopped) return this.#outbox.owedToOthers
     return this.#invocations.running + this.#outbox.owed
+  }
+
+  /** The same, of what this process can do anything about now. */
+  get owesNow(): number {
+    return this.#isHalted ? this.#outbox.owedToOthers : this.owes
   }
 
   /** Whether an activity is running. */
@@ -226,18 +237,30 @@ export class Draft {
   }
 
   /** True when this envelope has been applied before, now or in an earlier life. */
-  knows(envelope: Envelope, seq: number): boolean {
-    return isRepetition(this.#applied, envelope, seq)
+  knows(envelope: Envelope, seq: number, isInOrder = false): boolean {
+    return isRepetition(this.#applied, envelope, seq, isInOrder)
   }
 
   /**
    * Applies what came from the inbox. Never call it when the status is final; a stopped one takes only control.
    *
    * @throws StepFailure, as everything that steps, unless its workflow says that it fails then
+   * @param isInOrder it has not come ahead of others, even if it is a control envelope
    */
-  deliver(envelope: Exclude<Envelope, EditEnvelope | StartEnvelope>, seq: number, now: number): Reception {
-    this.#markApplied(envelope, seq)
-    return this.#deliver(envelope, now)
+  deliver(
+    envelope: Exclude<Envelope, EditEnvelope | StartEnvelope>,
+    seq: number,
+    now: number,
+    isInOrder = false,
+  ): Reception {
+    this.#markApplied(envelope, seq, isInOrder)
+    if (!this.#isHeld) return this.#deliver(envelope, now)
+    const owed = this.#outbox.actions
+    const reception = this.#deliver(envelope, now)
+    // It may have ended by that, or been asked for more that must wait.
+    if (this.#isHalted) this.#invocations.halt()
+    else this.#outbox.resumeActions(owed)
+    return reception
   }
 
   /**
@@ -246,7 +269,7 @@ export class Draft {
    * @param delivery the envelope that has led to it, which counts as applied
    */
   suspend(incident: Incident, delivery?: Delivery): void {
-    if (delivery !== undefined) this.#markApplied(delivery.envelope, delivery.seq)
+    if (delivery !== undefined) this.#markApplied(delivery.envelope, delivery.seq, delivery.isInOrder)
     if (!this.isStopped) this.#invocations.halt()
     this.#stop = undefined
     this.#incident = incident
@@ -342,12 +365,12 @@ export class Draft {
 
   /**
    * Asks again for every delivery a stored record owes: used once, after loading, by whoever now runs the instance. A
-   * stopped instance only delivers what it owes others.
+   * stopped or held instance only delivers what it owes others.
    *
    * @param isStopping whether it is about to be stopped
    */
   resume(isStopping = false): void {
-    if (this.isStopped || isStopping) this.#outbox.resumeToOthers()
+    if (this.#isHalted || isStopping) this.#outbox.resumeToOthers()
     else this.#outbox.resume()
   }
 
@@ -363,12 +386,28 @@ export class Draft {
     return 'accepted'
   }
 
+  /** Stops what runs, until it is let go: nothing is stored, so whoever loads the record must hold it anew. */
+  hold(): void {
+    if (!this.#isHalted) this.#invocations.halt()
+    this.#isHeld = true
+  }
+
+  /** What it has stopped runs again, as another attempt, unless the instance is stopped itself. */
+  letGo(now: number): Reception {
+    const wasHalted = this.#isHalted
+    this.#isHeld = false
+    if (!wasHalted || this.#isHalted) return 'ignored'
+    this.#resumeActivities(now)
+    this.#outbox.resumeActions()
+    return this.isAsking ? 'accepted' : 'ignored'
+  }
+
   /**
    * Notes that an outbox entry has been delivered: the next record no longer lists it. What an action has sent to a
-   * stopped instance was not taken, so it runs again when the instance goes on.
+   * stopped or held instance was not taken, so it runs again when the instance goes on.
    */
   markDelivered(effectId: string): void {
-    if (!this.isStopped || !this.#outbox.isAction(effectId)) this.#outbox.markDelivered(effectId)
+    if (!this.#isHalted || !this.#outbox.isAction(effectId)) this.#outbox.markDelivered(effectId)
   }
 
   /** Whether a cancel that came now would stop everything that runs, or has done so. */
@@ -439,10 +478,11 @@ export class Draft {
     }
   }
 
-  #markApplied(envelope: Envelope, seq: number): void {
-    this.#applied = isControl(envelope)
-      ? withControlApplied(this.#applied, envelope, seq)
-      : withApplied(this.#applied, envelope, seq)
+  #markApplied(envelope: Envelope, seq: number, isInOrder = false): void {
+    this.#applied =
+      isControl(envelope) && !isInOrder
+        ? withControlApplied(this.#applied, envelope, seq)
+        : withApplied(this.#applied, envelope, seq)
   }
 
   #deliver(envelope: Exclude<Envelope, EditEnvelope>, now: number): Reception {
@@ -490,7 +530,7 @@ export class Draft {
         this.#incident = undefined
         this.#tree.end(failureOf(incident!, envelope.reason))
         this.#end()
-        this.#outbox.resumeActions()
+        if (!this.#isHeld) this.#outbox.resumeActions()
         break
       case 'resume':
       case 'skip':
@@ -543,10 +583,10 @@ export class Draft {
     const ended = this.#incident && endedIn(this.#incident)
     this.#stop = undefined
     this.#incident = undefined
-    this.#resumeActivities(now, ended?.incarnation)
+    if (!this.#isHeld) this.#resumeActivities(now, ended?.incarnation)
     const isDropped = ended !== undefined && !isStepped
     if (isDropped && this.#invocations.find(ended.path, ended.incarnation)) this.#invocations.stop(ended.path)
-    this.#outbox.resumeActions()
+    if (!this.#isHeld) this.#outbox.resumeActions()
   }
 
   /**
@@ -565,6 +605,11 @@ export class Draft {
     else if (cause?.type === 'report') this.#report(cause.report, now)
     else if (cause !== undefined) this.#send(cause.path, cause.event, now)
     this.#tries = 1
+  }
+
+  /** Whether nothing of it runs. What has finished is not halted: it still does what it owes. */
+  get #isHalted(): boolean {
+    return this.isStopped || (this.#isHeld && this.#tree.status === 'active')
   }
 
   #send(path: ActorPath, event: EventObject, now: number): Reception {

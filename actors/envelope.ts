@@ -133,6 +133,13 @@ export interface Delivery {
   readonly seq: number
   /** Where the sender waits for the outcome; absent when it does not. */
   readonly replyTo?: string | undefined
+  /** It has waited among the parked ones: it comes in the order of the inbox, even if it is a control envelope. */
+  readonly isInOrder?: boolean | undefined
+}
+
+/** Whether it goes ahead of what waits. */
+export function isOvertaking({ envelope, isInOrder }: Delivery): boolean {
+  return isControl(envelope) && isInOrder !== true
 }
 
 /** Why an envelope was not applied. */

@@ -27,10 +27,12 @@ export interface InstanceHost<D extends Delivery> {
   /**
    * The instance takes nothing but control envelopes until it says that it goes on. Other deliveries that it has not
    * settled are the host's again.
+   *
+   * @param isThere false: it has not been started, as far as is stored. Then cancellations are the host's again too.
    */
-  stopped(): void
+  stopped(isThere: boolean): void
   /** The instance takes whatever is delivered. Told whenever it has been loaded, too. */
-  goesOn(): void
+  goesOn(isThere: boolean): void
   /** Calls {@link Instance.wake} at that moment. Replaces the moment asked for before; undefined clears it. */
   wakeAt(dueAt: number | undefined): void
   /** Calls {@link Instance.flush} after that time, in milliseconds, unless it is going to anyway; undefined: not at all. */

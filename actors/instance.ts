@@ -28,6 +28,8 @@
  *
  * A step that throws suspends the instance, as incident.ts says: the turn is done again from the stored record, as after
  * a conflict, with what threw replaced. A suspended instance is stopped like a paused one.
+ * A held instance is paused from outside, with all others of its workflow: it behaves the same, but no record says so.
+ * So nothing is lost when the process dies: whoever loads the record next knows by itself whether to hold it.
  *
  * Nothing in here waits. I/O is asked of the host and comes back as a call.
  */
@@ -83,6 +85,7 @@ export class Instance<D extends Delivery> {
   #isNew = true
   #passivating = false
   #finishing = false
+  #isHeld = false
 
   constructor(address: Address, workflow: PreparedWorkflow, host: InstanceHost<D>) {
     this.address = address
@@ -130,6 +133,19 @@ export class Instance<D extends Delivery> {
     if (this.#interrupted.size > 0) this.#enqueue({ type: 'uncancelled' })
   }
 
+  /**
+   * Holds it, or lets it go. Held, it takes nothing but control envelopes and runs nothing, but delivers what it owes
+   * others. What its parts have told already is taken first.
+   */
+  hold(isHeld: boolean): void {
+    if (this.#isHeld === isHeld) return
+    this.#isHeld = isHeld
+    // Otherwise it is seen to when it has been loaded.
+    if (this.#state === 'loading' || this.#state === 'ended' || this.#finishing) return
+    this.#queue.putBack([{ type: 'hold' }])
+    if (this.#state === 'idle') this.#next()
+  }
+
   /** An outbox entry has reached its destination. */
   delivered(effectId: string): void {
     // What an action sends to its own instance is not taken any more: the next owner must run it again.
@@ -144,7 +160,7 @@ export class Instance<D extends Delivery> {
    * @returns whether it leaves; it has left when the host is told `ended`
    */
   passivate(): boolean {
-    if (this.#state !== 'idle' || (this.#draft?.owes ?? 0) > 0) return false
+    if (this.#state !== 'idle' || (this.#draft?.owesNow ?? 0) > 0) return false
     if (this.#isVolatile) return false
     this.#passivating = true
     this.#rest()
@@ -182,13 +198,14 @@ export class Instance<D extends Delivery> {
     }
     if (this.#draft !== undefined) {
       const isStopping = this.#queue.isFailing && !this.#isFull
+      if (this.#isHeld) this.#draft.hold()
       this.#draft.resume(isStopping)
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
       if (this.#draft.hasLost && !isStopping && !this.#finishing) this.#queue.addRestart(this.#isNew)
     }
     if (this.#isStopped) this.#stop()
-    else this.#host.goesOn()
+    else this.#host.goesOn(this.#isThere)
     this.#state = 'idle'
     this.#arm()
     this.#next()
@@ -216,7 +233,7 @@ export class Instance<D extends Delivery> {
     const wasControlled = isControlling(this.#turn.taken.at(-1))
     this.#settle()
     if (this.#isStopped) this.#stop()
-    else if (wasControlled) this.#host.goesOn()
+    else if (wasControlled) this.#host.goesOn(this.#isThere)
     this.#state = 'idle'
     this.#arm()
     this.#next()
@@ -313,7 +330,9 @@ export class Instance<D extends Delivery> {
     }
     if (!this.#isHolding) {
       this.#state = 'busy'
+      const wasHeldOrLetGo = this.#turn.taken.at(-1)?.type === 'hold'
       this.#settle()
+      if (wasHeldOrLetGo) this.#heldOrLetGo()
       this.#state = 'idle'
       this.#arm()
       this.#next()
@@ -411,7 +430,8 @@ export class Instance<D extends Delivery> {
   #apply(item: Unfailed<D>, now: number): Decision {
     if (item.type === 'delivery') return this.#applyDelivery(item.delivery, now)
     const draft = this.#draft
-    if (draft === undefined || !isLive(draft.status)) return { type: 'ignored' }
+    if (item.type === 'hold') return this.#applyHold(now)
+    if (draft === undefined || !isLive(draft.status) || draft.isHeld) return { type: 'ignored' }
     switch (item.type) {
       case 'report':
         return { type: draft.report(item.report, now) }
@@ -432,6 +452,14 @@ export class Instance<D extends Delivery> {
     return interrupted
   }
 
+  #applyHold(now: number): Decision {
+    const draft = this.#draft
+    if (draft === undefined) return { type: 'ignored' }
+    if (!this.#isHeld) return { type: draft.letGo(now) }
+    draft.hold()
+    return { type: 'ignored' }
+  }
+
   #applyDelivery(delivery: D, now: number): Decision {
     // Whatever becomes of it, from here on what still runs is wanted.
     if (delivery.envelope.type === 'cancel' && this.#interrupted.size > 0)
@@ -440,7 +468,8 @@ export class Instance<D extends Delivery> {
     if (objection !== undefined) return objection
     const { envelope, seq } = delivery
     if (envelope.type === 'edit') return this.#edit(envelope, seq, now)
-    if (envelope.type !== 'start') return { type: this.#draft!.deliver(envelope, seq, now) }
+    if (envelope.type !== 'start')
+      return { type: this.#draft!.deliver(envelope, seq, now, delivery.isInOrder) }
     this.#adopt(Draft.start(this.#workflow, envelope, seq, now))
     this.#start = envelope
     return { type: 'accepted' }
@@ -458,6 +487,7 @@ export class Instance<D extends Delivery> {
       }
     }
     draft.onSelfSent = () => {}
+    if (this.#isHeld) this.#draft?.hold()
     return { type: 'accepted' }
   }
 
@@ -510,7 +540,7 @@ export class Instance<D extends Delivery> {
     const draft = this.#draft
     const leaves = draft === undefined || !isLive(draft.status) || this.#passivating
     if (!leaves || this.#isVolatile) return
-    if (draft !== undefined && draft.owes > 0) return
+    if (draft !== undefined && draft.owesNow > 0) return
     if (draft?.hasDelivered === true || this.#isHolding) {
       this.#commit(this.#host.now())
     } else {
@@ -518,10 +548,19 @@ export class Instance<D extends Delivery> {
     }
   }
 
+  /** No record says so, so there is no commit to wait for. */
+  #heldOrLetGo(): void {
+    const draft = this.#draft
+    if (draft !== undefined) this.#host.perform(draft.takeEffects(), draft)
+    if (this.#isStopped) this.#stop()
+    else this.#host.goesOn(this.#isThere)
+  }
+
   /** From here on it takes only control envelopes. */
   #stop(): void {
-    this.#queue.giveBack()
-    this.#host.stopped()
+    // What ends an instance must not come before what starts it, and that may be waiting.
+    this.#queue.giveBack(this.#isThere)
+    this.#host.stopped(this.#isThere)
   }
 
   #redo(items: readonly Waiting<D>[]): void {
@@ -554,14 +593,19 @@ export class Instance<D extends Delivery> {
   }
 
   #arm(): void {
-    const dueAt = this.#draft?.dueAt
+    const dueAt = this.#isHeld ? undefined : this.#draft?.dueAt
     if (dueAt === this.#armedFor) return
     this.#armedFor = dueAt
     this.#host.wakeAt(dueAt)
   }
 
+  /** Whether it has been started, as far as is stored. */
+  get #isThere(): boolean {
+    return this.#start !== undefined
+  }
+
   get #isStopped(): boolean {
-    return this.#draft?.isStopped === true
+    return this.#isHeld || this.#draft?.isStopped === true
   }
 
   /** Whether it would be lost with this process, though it has not finished. */

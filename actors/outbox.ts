@@ -167,10 +167,16 @@ export class Outbox {
     }
   }
 
-  /** The same, for actions. One that no longer exists counts as delivered. */
-  resumeActions(): void {
+  /** The ids of those that are undelivered. */
+  get actions(): ReadonlySet<string> {
+    return new Set([...this.#entries.keys()].filter(effectId => this.isAction(effectId)))
+  }
+
+  /** The same, for actions, all or those. One that no longer exists counts as delivered. */
+  resumeActions(wanted?: ReadonlySet<string>): void {
     for (const entry of this.#entries.values()) {
-      if (entry.type === 'action') this.#resume(entry, this.#actionOf(entry))
+      if (entry.type !== 'action' || wanted?.has(entry.effectId) === false) continue
+      this.#resume(entry, this.#actionOf(entry))
     }
   }
 

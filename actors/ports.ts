@@ -204,6 +204,44 @@ export interface Leases {
   onReleased(listener: (partition: number) => void): () => void
 }
 
+/** Why instances do not run for now. */
+export interface Pause {
+  /** When they were paused: milliseconds since the epoch. */
+  readonly at: number
+  /** For people. */
+  readonly reason?: string | undefined
+}
+
+/** What is paused: the workflow of that name, or all of them when undefined. */
+export type PauseScope = string | undefined
+
+/** What a watcher of pauses hears. Neither call may throw. */
+export interface PauseListener {
+  /** It is paused, for that reason, or undefined: not any more. */
+  changed(scope: PauseScope, pause: Pause | undefined): void
+  /** Watching is over for good. */
+  ended(error: Error): void
+}
+
+/** Which workflows are paused. Pausing one costs one write, however many instances it has. */
+export interface Pauses {
+  /**
+   * Pauses, or with undefined lets go on; takes the place of what was said before. Durable once resolved.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`; `STORE_UNAVAILABLE` when the outcome is unknown: say it again
+   */
+  set(scope: PauseScope, pause: Pause | undefined): Promise<void>
+  /** What was said of exactly that, at worst a moment ago. */
+  get(scope: PauseScope, signal?: AbortSignal): Promise<Pause | undefined>
+  /**
+   * Tells of the pauses there are, then of every change, through reconnects, until the returned function is called.
+   * Resolved once those there are have been told.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
+   */
+  watch(listener: PauseListener): Promise<() => void>
+}
+
 /** What is heard of the nodes of a namespace, this one among them. Neither call may throw. */
 export interface HeartbeatListener {
   /** The node has said that it is alive: just now, or so long ago. */

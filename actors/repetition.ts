@@ -1,4 +1,4 @@
-import { isControl, type ControlEnvelope, type Envelope, type SourcePosition } from './envelope.ts'
+import { isControl, type Envelope, type SourcePosition } from './envelope.ts'
 import type { InstanceRecord } from './record.ts'
 
 /** How many ids of applied envelopes a record remembers. */
@@ -27,32 +27,31 @@ export const nothingApplied: Applied = Object.freeze({
  *
  * Control envelopes may come before others that were sent earlier. Each of the two kinds comes in order, so each has a
  * cursor of its own, and neither says anything about the other.
+ *
+ * @param isInOrder a control envelope that has waited with the others is one of them
  */
-export function isRepetition(applied: Applied, envelope: Envelope, seq: number): boolean {
-  if (isControl(envelope)) {
+export function isRepetition(applied: Applied, envelope: Envelope, seq: number, isInOrder = false): boolean {
+  if (isControl(envelope) && !isInOrder) {
     const { control } = applied
     return control !== undefined && (seq <= control.cursor || control.recent.includes(envelope.id))
   }
   if (seq <= applied.cursor || applied.recent.includes(envelope.id)) return true
-  const { source } = envelope
+  const source = isControl(envelope) ? undefined : envelope.source
   return source !== undefined && source.position <= (applied.sources[source.name] ?? -1)
 }
 
 /** What is remembered once the envelope has been applied too. */
-export function withApplied(
-  applied: Applied,
-  envelope: Exclude<Envelope, ControlEnvelope>,
-  seq: number,
-): Applied {
-  const { id, source } = envelope
+export function withApplied(applied: Applied, envelope: Envelope, seq: number): Applied {
+  const { id } = envelope
+  const source = isControl(envelope) ? undefined : envelope.source
   const recent = [...applied.recent.slice(1 - recentLimit), id]
   const { control, sources } = applied
   if (source === undefined) return { control, cursor: seq, recent, sources }
   return { control, cursor: seq, recent, sources: withSource(sources, source) }
 }
 
-/** The same for a control envelope. */
-export function withControlApplied(applied: Applied, { id }: ControlEnvelope, seq: number): Applied {
+/** The same for a control envelope that came ahead of others. */
+export function withControlApplied(applied: Applied, { id }: Envelope, seq: number): Applied {
   const { cursor, recent, sources } = applied
   const ids = applied.control?.recent.slice(1 - recentLimit) ?? []
   return { control: { cursor: seq, recent: [...ids, id] }, cursor, recent, sources }

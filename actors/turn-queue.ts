@@ -1,5 +1,5 @@
 import type { ActivityReport } from './activity.ts'
-import { isControl, type Delivery } from './envelope.ts'
+import { isControl, isOvertaking, type Delivery } from './envelope.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { Incident } from './incident.ts'
@@ -15,15 +15,22 @@ export type Waiting<D> =
   | { readonly type: 'uncancelled' }
   /** What ran when the record was stored is to run again. `isCounted`: because its process has ended. */
   | { readonly type: 'restart'; readonly isCounted: boolean }
+  /** Whether the instance is held has changed. */
+  | { readonly type: 'hold' }
   /** Stands for one whose step has thrown. */
   | { readonly type: 'failed'; readonly item: Unfailed<D>; readonly incident: Incident }
 
 export type Unfailed<D> = Exclude<Waiting<D>, { readonly type: 'failed' }>
 
-/** Whether it is a control envelope. */
+/** Whether it is a control envelope, or as good as one. */
 export function isControlling<D extends Delivery>(item: Waiting<D> | undefined): boolean {
-  const own = item?.type === 'failed' ? item.item : item
-  return own?.type === 'delivery' && isControl(own.delivery.envelope)
+  const own = item && unfailed(item)
+  return own?.type === 'hold' || (own?.type === 'delivery' && isControl(own.delivery.envelope))
+}
+
+function isAhead<D extends Delivery>(item: Waiting<D>): boolean {
+  const own = unfailed(item)
+  return own.type === 'hold' || (own.type === 'delivery' && isOvertaking(own.delivery))
 }
 
 /** What it stands for. */
@@ -65,13 +72,14 @@ export class TurnQueue<D extends Delivery> {
   /**
    * The next one, in order. What the parts of an instance have told goes before a pause: they do not tell it again.
    *
-   * @param isFull control envelopes only
+   * @param isFull only what goes ahead of all else
    */
   take(isFull: boolean): Waiting<D> | undefined {
     const waiting = this.#waiting
-    if (isFull) return this.#takeAt(waiting.findIndex(isControlling))
+    if (isFull) return this.#takeAt(waiting.findIndex(isAhead))
     const [first] = waiting
-    const isPause = first?.type === 'delivery' && first.delivery.envelope.type === 'pause'
+    const isPause =
+      first?.type === 'hold' || (first?.type === 'delivery' && first.delivery.envelope.type === 'pause')
     const told = isPause ? waiting.findIndex(isTold) : -1
     return told < 0 ? waiting.shift() : this.#takeAt(told)
   }
@@ -88,9 +96,17 @@ export class TurnQueue<D extends Delivery> {
     this.#waiting = this.#waiting.map(unfailed).filter(isTold)
   }
 
-  /** Forgets every delivery that is no control envelope. */
-  giveBack(): void {
-    this.#waiting = this.#waiting.filter(item => unfailed(item).type !== 'delivery' || isControlling(item))
+  /**
+   * Forgets every delivery that goes ahead of no other.
+   *
+   * @param isThere false: cancellations as well
+   */
+  giveBack(isThere = true): void {
+    this.#waiting = this.#waiting.filter(item => {
+      const own = unfailed(item)
+      if (own.type !== 'delivery') return true
+      return isOvertaking(own.delivery) && (isThere || own.delivery.envelope.type !== 'cancel')
+    })
   }
 
   #takeAt(index: number): Waiting<D> | undefined {
@@ -100,5 +116,5 @@ export class TurnQueue<D extends Delivery> {
 
 /** Whether it is lost if it is not taken now. */
 function isTold<D>({ type }: Waiting<D>): boolean {
-  return type !== 'delivery' && type !== 'restart'
+  return type !== 'delivery' && type !== 'hold' && type !== 'restart'
 }

@@ -21,6 +21,7 @@ export { connect } from './client/connect.ts'
 export type { ConnectOptions } from './client/connect.ts'
 export { DeadLetters } from './client/dead-letters.ts'
 export type { DeadLetter, DeadLetterFilter, ReplayOptions } from './client/dead-letters.ts'
+export type { PauseWorkflowOptions, WorkflowPause, WorkflowSummary } from './client/workflow-pause.ts'
 export { InstanceHandle } from './client/instance-handle.ts'
 export type {
   ControlOptions,

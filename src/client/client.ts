@@ -1,11 +1,11 @@
 import type { BulkResult, BulkResults } from '../../actors/bulk.ts'
 import type { StartEnvelope } from '../../actors/envelope.ts'
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
-import type { Blobs, RecordFilter, ScannedRecord } from '../../actors/ports.ts'
+import type { Blobs, Pauses, RecordFilter, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { InstanceStatus } from '../../actors/record.ts'
 import { digest } from '../codec/digest.ts'
-import type { Directory, RegisteredWorkflow } from '../nats/transport.ts'
+import type { Directory } from '../nats/transport.ts'
 import { checkInstanceId, formatAddress } from '../workflow/address.ts'
 import type { InputOf, Workflow } from '../workflow/define-workflow.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
@@ -17,12 +17,20 @@ import { settleEach, withEach, type IncidentsSettled } from './incidents.ts'
 import { InstanceHandle, type ControlOptions, type HandleContext } from './instance-handle.ts'
 import type { InstanceSnapshot } from './instance-snapshot.ts'
 import { publishForOutcome } from './outcome.ts'
+import {
+  pauseFrom,
+  pauseInForce,
+  type PauseWorkflowOptions,
+  type WorkflowPause,
+  type WorkflowSummary,
+} from './workflow-pause.ts'
 import { watchRecords } from './watch-records.ts'
 
 export interface ClientContext extends HandleContext {
   readonly blobs: Blobs
   readonly deadLetters: DeadLettersContext['list']
   readonly directory: Pick<Directory, 'isRegistered' | 'isServed' | 'listWorkflows'>
+  readonly pauses: Pick<Pauses, 'get' | 'set'>
   close(): Promise<void>
 }
 
@@ -223,9 +231,74 @@ export class Client implements AsyncDisposable {
     return settleEach(suspended, ({ workflow, id }) => this.instance(workflow, id).retry(options))
   }
 
-  /** The workflows that nodes of this namespace have registered. */
-  workflows(): Promise<readonly RegisteredWorkflow[]> {
-    return this.#context.directory.listWorkflows()
+  /** The workflows that nodes of this namespace have registered, and which of them are paused. */
+  async workflows(): Promise<readonly WorkflowSummary[]> {
+    const registered = await this.#context.directory.listWorkflows()
+    return Promise.all(
+      registered.map(async workflow => ({ ...workflow, paused: await this.pauseOf(workflow.name) })),
+    )
+  }
+
+  /**
+   * Pauses all instances of a workflow, those that are started later too, until it is resumed. What they are sent is
+   * accepted, and waits in order; their timers do not fire, and running activities are aborted. They can still be
+   * paused, resumed and cancelled one by one. Costs one write. Resolved once it is stored; the nodes follow within
+   * milliseconds. To pause a paused one gives it the new reason.
+   *
+   * @param workflow its definition, or its name when the definition is elsewhere
+   * @throws RuntimeError `WORKFLOW_UNKNOWN` (by name only: no node has ever run it); `OPTIONS_INVALID` for a reason of
+   * more than 1,024 characters; `PERMISSION_DENIED`; `STORE_UNAVAILABLE` when the outcome is unknown: pause again
+   */
+  async pauseWorkflow(workflow: Workflow | string, options: PauseWorkflowOptions = {}): Promise<void> {
+    const name = await this.#knownName(workflow, options.signal)
+    await this.#context.pauses.set(name, pauseFrom(options, this.#context.clock.now()))
+  }
+
+  /**
+   * Lets the instances of a paused workflow go on, unless the namespace is paused or an instance is paused itself: what
+   * has waited is applied in order, timers that are overdue fire once, and activities that were aborted run again as
+   * another attempt. To resume one that is not paused changes nothing.
+   *
+   * @throws RuntimeError as `pauseWorkflow`
+   */
+  async resumeWorkflow(
+    workflow: Workflow | string,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    await this.#context.pauses.set(await this.#knownName(workflow, options.signal), undefined)
+  }
+
+  /**
+   * Pauses every workflow of the namespace, as `pauseWorkflow` pauses one. A workflow that was paused by itself stays so
+   * when all are resumed.
+   *
+   * @throws RuntimeError as `pauseWorkflow`
+   */
+  async pauseAll(options: PauseWorkflowOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    await this.#context.pauses.set(undefined, pauseFrom(options, this.#context.clock.now()))
+  }
+
+  /**
+   * Takes `pauseAll` back.
+   *
+   * @throws RuntimeError as `pauseWorkflow`
+   */
+  async resumeAll(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    await this.#context.pauses.set(undefined, undefined)
+  }
+
+  /**
+   * Why the instances of a workflow do not run; undefined when it is not paused, and neither is the namespace.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
+   */
+  pauseOf(
+    workflow: Workflow | string,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<WorkflowPause | undefined> {
+    return pauseInForce(this.#context.pauses, nameOf(workflow), options.signal)
   }
 
   /** Stops watching and, when the connection is this client's own, closes it. */
@@ -253,6 +326,12 @@ export class Client implements AsyncDisposable {
     }
   }
 
+  async #knownName(workflow: Workflow | string, signal: AbortSignal | undefined): Promise<string> {
+    signal?.throwIfAborted()
+    if (typeof workflow === 'string') await this.#requireRegistered(workflow, signal)
+    return nameOf(workflow)
+  }
+
   /** What a node has registered once stays registered, so it is asked for once. */
   async #requireRegistered(name: string, signal: AbortSignal | undefined): Promise<void> {
     if (this.#registered.has(name)) return
@@ -267,12 +346,16 @@ export class Client implements AsyncDisposable {
   /** Undefined for a user who may not list them. */
   async #workflowNames(): Promise<readonly string[] | undefined> {
     try {
-      return (await this.workflows()).map(({ name }) => name)
+      return (await this.#context.directory.listWorkflows()).map(({ name }) => name)
     } catch (error) {
       if (isRuntimeError(error, 'PERMISSION_DENIED')) return undefined
       throw error
     }
   }
+}
+
+function nameOf(workflow: Workflow | string): string {
+  return typeof workflow === 'string' ? workflow : workflow.name
 }
 
 function toRecordFilter(filter: ListFilter): RecordFilter {

@@ -1,5 +1,13 @@
 import { RuntimeError } from '../../actors/errors.ts'
-import type { Clock, HeartbeatListener, Hint, RecordSummary } from '../../actors/ports.ts'
+import type {
+  Clock,
+  HeartbeatListener,
+  Hint,
+  Pause,
+  PauseListener,
+  PauseScope,
+  RecordSummary,
+} from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
@@ -90,6 +98,8 @@ export class MemoryNamespace {
   readonly parked = new Map<string, MemoryParked[]>()
   /** The parked envelopes removed last, oldest first. */
   readonly unparked: MemoryParked[] = []
+  readonly pauses = new Map<PauseScope, Pause>()
+  readonly pauseListeners = new Set<PauseListener>()
   readonly releaseListeners = new Set<(partition: number) => void>()
   /** By address. */
   readonly records = new Map<string, MemoryRecord>()

@@ -13,6 +13,7 @@
  * | leases | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.partition.<k>` |
  * | heartbeats | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.node.<name>` |
  * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
+ * | pauses | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.paused.namespace`, `….paused.workflow.<workflow>` |
  * | blobs | `KV_hf_<ns>_blobs` | `$KV.hf_<ns>_blobs.<workflow>.<id>.<name>` |
  * | emitted events | `hf_<ns>_events` | `hf.<ns>.events.<workflow>.<id>` |
  * | tasks | `hf_<ns>_tasks` | `hf.<ns>.task.<activity>.<k>.<workflow>.<id>.<incarnation>.<attempt>` |
@@ -51,6 +52,7 @@ export interface Subjects {
   readonly allHints: string
   readonly allLeases: string
   readonly allParked: string
+  readonly allPauses: string
   readonly allRecords: string
   readonly allSettings: string
   readonly allSnapshots: string
@@ -67,6 +69,8 @@ export interface Subjects {
   readonly parked: (partition: number, address: Address) => string
   /** Those of every instance of the partition. */
   readonly parkedOf: (partition: number) => string
+  /** Of a workflow, or, without one, of the namespace. */
+  readonly pause: (workflow?: string) => string
   /** Those of every partition. */
   readonly partitionLeases: string
   /** Where a live node of that name answers. */
@@ -119,6 +123,7 @@ export function subjectsOf(namespace: string): Subjects {
     allHints: `${root}.hint.>`,
     allLeases: `${leases}.>`,
     allParked: `${root}.parked.>`,
+    allPauses: `${settings}.paused.>`,
     allRecords: `${records}.>`,
     allSettings: `${settings}.>`,
     allSnapshots: `${root}.snap.>`,
@@ -133,6 +138,10 @@ export function subjectsOf(namespace: string): Subjects {
     lease: partition => `${leases}.partition.${partition}`,
     parked: (partition, address) => `${root}.parked.${keyOf(partition, address)}`,
     parkedOf: partition => `${root}.parked.${partition}.>`,
+    pause: workflow =>
+      workflow === undefined
+        ? `${settings}.paused.namespace`
+        : `${settings}.paused.workflow.${checkName(workflow)}`,
     partitionLeases: `${leases}.partition.*`,
     presence: node => `${root}.node.${escapeToken(node)}`,
     record: (partition, address) => `${records}.${keyOf(partition, address)}`,

@@ -7,6 +7,7 @@ import type {
   Inbox,
   Leases,
   Parking,
+  Pauses,
   Snapshots,
   Store,
   TaskQueue,
@@ -26,6 +27,7 @@ import { NatsHints } from './hints.ts'
 import { NatsInbox } from './inbox.ts'
 import { isHeld, NatsLeases } from './leases.ts'
 import { NatsParking } from './parking.ts'
+import { NatsPauses } from './pauses.ts'
 import { claimName } from './presence.ts'
 import { openNamespace, provision, type Namespace } from './provision.ts'
 import { Replies } from './replies.ts'
@@ -64,6 +66,7 @@ export interface ClientTransport {
   readonly hints: Hints
   readonly inbox: Inbox
   readonly partitions: number
+  readonly pauses: Pauses
   readonly replies: Pick<Replies, 'expect'>
   readonly snapshots: Snapshots
   /** Sends what has been handed over, then disconnects. Never rejects. */
@@ -217,6 +220,7 @@ function clientTransport(
     hints: new NatsHints(connection, namespace),
     inbox: new NatsInbox(connection, namespace, { publisher }),
     partitions: namespace.partitions,
+    pauses: new NatsPauses(connection, namespace),
     replies: new Replies(connection),
     snapshots: new NatsSnapshots(connection, namespace),
     close: () => connection.close(),

@@ -58,9 +58,9 @@ export interface HostingContext {
   /** The envelope has been dealt with, and how. */
   settled(hosting: Hosting, delivery: Received, outcome: Outcome): void
   /** The instance takes nothing but control envelopes, and has forgotten what else it was handed. */
-  stopped(hosting: Hosting): void
+  stopped(hosting: Hosting, isThere: boolean): void
   /** The instance takes everything. */
-  goesOn(hosting: Hosting): void
+  goesOn(hosting: Hosting, isThere: boolean): void
   /** The instance is out of memory; with an error when it could not go on. */
   ended(hosting: Hosting, error?: Error): void
 }
@@ -86,12 +86,14 @@ export class Hosting implements InstanceHost<Received> {
   /** By destination, the last message on its way there: the next one waits for it. */
   readonly #posting = new Map<string, Promise<void>>()
 
-  constructor(address: Address, workflow: PreparedWorkflow, context: HostingContext) {
+  /** @param isHeld whether its workflow is paused */
+  constructor(address: Address, workflow: PreparedWorkflow, context: HostingContext, isHeld: boolean) {
     this.address = address
     this.key = formatAddress(address)
     this.#context = context
     this.#log = context.log.child({ workflow: address.workflow, instance: address.id })
     this.instance = new Instance(address, workflow, this)
+    this.instance.hold(isHeld)
     this.instance.begin()
   }
 
@@ -145,12 +147,12 @@ export class Hosting implements InstanceHost<Received> {
     this.#context.settled(this, delivery, outcomeOf(verdict))
   }
 
-  stopped(): void {
-    this.#context.stopped(this)
+  stopped(isThere: boolean): void {
+    this.#context.stopped(this, isThere)
   }
 
-  goesOn(): void {
-    this.#context.goesOn(this)
+  goesOn(isThere: boolean): void {
+    this.#context.goesOn(this, isThere)
   }
 
   wakeAt(dueAt: number | undefined): void {

@@ -14,7 +14,7 @@
  * room for others, and there is something to take back from one that takes nothing at all. Whoever is stopped, or is so
  * flooded that it has settled nothing for a while, has everything parked that it has not begun with: it is written to the
  * parked envelopes, then acknowledged in the inbox, and so holds up nobody. Control envelopes are never parked: they go
- * ahead of what is.
+ * ahead of what is. Only a cancellation does not when the instance is not there: its start may be parked, and comes first.
  *
  * What is parked of an instance is always older than what the inbox still has of it, save repetitions: everything is
  * parked from the first unsettled envelope on, and nothing is handed over past what is parked. A parked envelope has its
@@ -27,7 +27,7 @@
  *
  * Whoever takes over the partition learns of which instances anything is parked before it takes an envelope.
  */
-import { isControl } from '../../actors/envelope.ts'
+import { isOvertaking } from '../../actors/envelope.ts'
 import type { InboxMessage, ParkedMessage, TimerHandle } from '../../actors/ports.ts'
 import type { Received } from './hosting.ts'
 import { Parker, type ParkerContext } from './parker.ts'
@@ -40,6 +40,8 @@ export interface MailboxContext extends ParkerContext {
   admit(message: InboxMessage): Received | undefined
   /** Whether it has been refused, and only is not removed yet. */
   isRefused(message: InboxMessage): boolean
+  /** Loads the instance, which then tells whether it is there. */
+  load(): void
   /** Hands it to the instance. */
   hand(delivery: Received): void
   /** Has the instance store what it holds. */
@@ -48,7 +50,7 @@ export interface MailboxContext extends ParkerContext {
   yield(): boolean
   /** Work that goes on and never rejects. */
   track(work: Promise<void>): void
-  /** Nothing is left in it. */
+  /** Nothing is left in it, or nothing but the knowledge that something is parked. */
   emptied(): void
 }
 
@@ -61,10 +63,16 @@ export class Mailbox {
   readonly #handed = new Map<InboxMessage, Received>()
   /** What it is not handed yet, or what is to be parked. */
   #held: Received[] = []
+  /** How many of those, from the first on, are being parked. */
+  #parking = 0
   /** Undefined while it only passes on. */
   #parker: Parker | undefined
+  /** Whether anything may be parked, when it does not only pass on. */
+  #isAnyParked = false
   /** Or nobody knows, because it has not been loaded. */
   #isStopped = false
+  /** Whether the instance has been started, as it has said last. Of interest when it does not only pass on. */
+  #isThere: boolean | undefined
   /** Counts how often it was stopped: what was read before is then no longer next. */
   #stops = 0
   /** Up to which position parked envelopes have been handed over. */
@@ -90,16 +98,22 @@ export class Mailbox {
     return this.#handed.size === 0 && this.#held.length === 0 && this.#parker === undefined
   }
 
+  /** Whether there is nothing to remember but what can be found out again: that something is parked. */
+  get isForgettable(): boolean {
+    return this.#handed.size === 0 && this.#held.length === 0 && !this.#isWorking
+  }
+
   /** An envelope from the inbox, in order. */
   take(delivery: Received): void {
     const passes =
       this.#parker === undefined
         ? this.#held.length === 0 && this.#handed.size < this.#window
-        : isControl(delivery.envelope)
+        : this.#goesAhead(delivery)
     if (passes) {
       this.#hand(delivery)
     } else {
       this.#held.push(delivery)
+      if (this.#isAsking) this.#context.load()
       this.#proceed()
     }
   }
@@ -118,24 +132,43 @@ export class Mailbox {
   /** Something of the instance is parked. Whether it takes any of that is not known before it is loaded. */
   found(): void {
     this.#isStopped = true
-    this.#park([])
+    this.#isThere = undefined
+    this.#isAnyParked = true
+    this.#stops++
+    if (this.#parker === undefined) this.#park([])
+    else this.#readAnew()
   }
 
-  /** The instance takes nothing but control envelopes, and has forgotten what else it was handed. */
-  stopped(): void {
+  /**
+   * The instance takes nothing but control envelopes, and has forgotten what else it was handed: cancellations too when
+   * it is not there.
+   */
+  stopped(isThere = true): void {
     this.#isStopped = true
+    this.#isThere = isThere
     this.#stops++
     const back = this.#takeBack()
-    if (this.#parker === undefined) this.#park(back)
-    // Those are parked.
-    else this.#readAnew()
+    if (this.#parker === undefined) {
+      this.#park(back)
+    } else {
+      this.#readAnew()
+      // The others are parked. Whatever is being parked came before these.
+      const unparked = back.filter(({ isInOrder }) => isInOrder !== true)
+      if (unparked.length > 0) this.#held = [...unparked, ...this.#held].toSorted((a, b) => a.seq - b.seq)
+      this.#handAhead()
+    }
     this.#proceed()
   }
 
   /** The instance takes everything. */
-  goesOn(): void {
+  goesOn(isThere = true): void {
     this.#isStopped = false
-    if (this.#parker !== undefined) this.#proceed()
+    this.#isThere = isThere
+    if (this.#parker === undefined) return
+    this.#handAhead()
+    // It was stopped, and sent nothing: what there is to read is known.
+    if (!this.#isAnyParked && !this.#isWorking) this.#parker = undefined
+    this.#proceed()
   }
 
   close(): void {
@@ -186,15 +219,32 @@ export class Mailbox {
       const leftMs = this.#movedAt + floodedAfterMs - clock.monotonic()
       const isFlooded = leftMs <= 0 && this.#handed.size >= this.#window && this.#context.yield()
       if (!isFlooded) return this.#watch(leftMs > 0 ? leftMs : floodedAfterMs)
+      // It is in memory, and in the middle of something.
+      this.#isThere = true
       log.warn({ waiting: this.#held.length }, 'an instance takes nothing: what it is sent is parked')
       this.#park(this.#takeBack())
       this.#proceed()
     })
   }
 
-  /** What the instance has forgotten, in order. It forgets no control envelopes. */
+  /** Whether it is handed over at once, whatever is parked. */
+  #goesAhead(delivery: Received): boolean {
+    return isOvertaking(delivery) && (this.#isThere === true || delivery.envelope.type !== 'cancel')
+  }
+
+  /** Hands over what has waited only because it was not known whether the instance is there. */
+  #handAhead(): void {
+    const waiting = this.#held.slice(this.#parking)
+    const ahead = waiting.filter(delivery => this.#goesAhead(delivery))
+    if (ahead.length === 0) return
+    const rest = waiting.filter(delivery => !this.#goesAhead(delivery))
+    this.#held = [...this.#held.slice(0, this.#parking), ...rest]
+    for (const delivery of ahead) this.#hand(delivery)
+  }
+
+  /** What the instance has forgotten, in order. */
   #takeBack(): readonly Received[] {
-    const back = [...this.#handed.values()].filter(({ envelope }) => !isControl(envelope))
+    const back = [...this.#handed.values()].filter(delivery => !this.#goesAhead(delivery))
     for (const { message } of back) this.#handed.delete(message)
     return back
   }
@@ -204,25 +254,31 @@ export class Mailbox {
     this.#parker = new Parker(this.#context)
     this.#readAnew()
     const all = [...back, ...this.#held]
-    this.#held = all.filter(({ envelope }) => !isControl(envelope))
-    for (const delivery of all) if (isControl(delivery.envelope)) this.#hand(delivery)
+    this.#held = all.filter(delivery => !this.#goesAhead(delivery))
+    for (const delivery of all) if (this.#goesAhead(delivery)) this.#hand(delivery)
   }
 
   /** Parks and reads, one after the other, until there is nothing to be done. Never rejects. */
   async #work(): Promise<void> {
     this.#isWorking = true
     while (this.#parker !== undefined && !this.#context.isOver()) {
+      // A cancellation waits that may go ahead of the rest, or must not.
+      if (this.#isAsking) break
       // While it goes on what is held may be handed over next, without being parked, unless it is too much.
       if (this.#held.length > (this.#isStopped ? 0 : this.#window / 2)) await this.#parkHeld(this.#parker)
       else if (this.#isStopped || this.#isReading) break
       else await this.#readNext()
     }
     this.#isWorking = false
+    if (this.#parker !== undefined && this.isForgettable) this.#context.emptied()
   }
 
   async #parkHeld(parker: Parker): Promise<void> {
+    this.#isAnyParked = true
     const held = this.#held.map(({ message }) => message)
+    this.#parking = held.length
     const parked = await parker.park(held)
+    this.#parking = 0
     if (this.#context.isOver()) return
     for (const message of parked) message.ack()
     this.#held.splice(0, held.length)
@@ -249,6 +305,7 @@ export class Mailbox {
     }
     if (messages.length === 0) {
       this.#parker = undefined
+      this.#isAnyParked = false
       this.#passOn()
       return
     }
@@ -256,7 +313,7 @@ export class Mailbox {
       this.#readTo = message.position
       if (this.#context.isRefused(message)) continue
       const delivery = this.#context.admit(message)
-      if (delivery !== undefined) this.#hand(delivery)
+      if (delivery !== undefined) this.#hand({ ...delivery, isInOrder: true })
     }
   }
 
@@ -277,8 +334,13 @@ export class Mailbox {
 
   /** Whether the instance is busy with parked envelopes. */
   get #isReading(): boolean {
-    for (const { envelope } of this.#handed.values()) if (!isControl(envelope)) return true
+    for (const delivery of this.#handed.values()) if (!isOvertaking(delivery)) return true
     return false
+  }
+
+  /** Whether it matters whether the instance is there, and it has yet to say so. */
+  get #isAsking(): boolean {
+    return this.#isThere === undefined && this.#held.some(isOvertaking)
   }
 
   /** The most that the instance is handed at a time. */

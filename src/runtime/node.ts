@@ -25,6 +25,7 @@ import { Committer } from './committer.ts'
 import { hostWorkflow, type HostedWorkflow } from './hosted-workflow.ts'
 import { Membership } from './membership.ts'
 import { rootLog, type Log } from './log.ts'
+import { PausedWorkflows } from './paused-workflows.ts'
 import { resolveNodeOptions, type NodeOptions, type ResolvedNodeOptions } from './options.ts'
 import { Partition } from './partition.ts'
 import { Recovery } from './recovery.ts'
@@ -114,6 +115,7 @@ export class Node implements AsyncDisposable {
   readonly #serving = new Map<number, Serving>()
   readonly #nextId: () => string
   readonly #membership: Membership
+  readonly #paused: PausedWorkflows
   #stopHearingHints = () => {}
   #stopHearingReleases = () => {}
   #passivation: TimerHandle | undefined
@@ -150,6 +152,12 @@ export class Node implements AsyncDisposable {
         paceMs: Math.min(givingUpPaceMs, options.drainTimeoutMs / 2 / transport.partitions),
       },
     })
+    this.#paused = new PausedWorkflows({
+      log,
+      pauses: transport.pauses,
+      workflows: [...this.#workflows.keys()],
+      changed: (paused, goingOn) => this.#holdOrLetGo(paused, goingOn),
+    })
     this.#membership = new Membership({
       clock: this.#clock,
       heartbeats: transport.heartbeats,
@@ -167,6 +175,7 @@ export class Node implements AsyncDisposable {
   async start(): Promise<void> {
     this.#supervisor.start()
     for (const workflow of this.#options.workflows) await this.#transport.directory.registerWorkflow(workflow)
+    await this.#paused.begin()
     this.#passivateLater()
     this.#stopHearingReleases = this.#transport.leases.onReleased(partition =>
       this.#supervisor.send({ type: 'vacated', partition }),
@@ -211,6 +220,7 @@ export class Node implements AsyncDisposable {
     this.#log.info({}, 'stopping')
     this.#passivation?.cancel()
     this.#stopHearingHints()
+    this.#paused.end()
     this.#stopHearingReleases()
     // The others learn first who takes over, and wait for each partition to be given up.
     await this.#membership.leave()
@@ -271,6 +281,7 @@ export class Node implements AsyncDisposable {
       inbox: this.#transport.inbox,
       parking: this.#transport.parking,
       tasks: this.#transport.tasks,
+      paused: this.#paused.paused,
       log,
       workflows: this.#workflows,
       nextCommitId: this.#nextId,
@@ -335,6 +346,18 @@ export class Node implements AsyncDisposable {
     this.#serving.delete(partition)
     this.#recovery.cancel(partition)
     this.#wakeups.clear(key => this.#partitionOf(parseAddress(key)) === partition)
+  }
+
+  #holdOrLetGo(paused: readonly string[], goingOn: readonly string[]): void {
+    for (const [number, { partition }] of this.#serving) {
+      for (const workflow of paused) partition.hold(workflow)
+      if (goingOn.length === 0) continue
+      // It never rejects. What was left alone while it was paused is found by looking once more.
+      void partition.letGo(goingOn).then(() => {
+        if (this.#serving.get(number)?.partition !== partition) return
+        this.#recovery.request(number, { recover: scanned => partition.recover(scanned) })
+      })
+    }
   }
 
   #wake(key: string): void {

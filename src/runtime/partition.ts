@@ -8,6 +8,7 @@
  * - an instance is stopped, or takes nothing for too long: what it is sent is parked, see mailbox.ts;
  * - an instance cannot go on and leaves envelopes unsettled: the whole partition must be opened anew, so that
  *   they come again before anything later does;
+ * - a workflow is paused: its instances are held, and what they are sent is parked, see holds.ts;
  * - the lease is lost: everything is forgotten, nothing acknowledged.
  */
 import type { CancelManner } from '../../actors/cancellation.ts'
@@ -17,9 +18,10 @@ import type { PreparedWorkflow } from '../../actors/machine.ts'
 import type { InboxListener, InboxMessage, Parking, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import { encodeValue } from '../codec/msgpack.ts'
-import { formatAddress } from '../workflow/address.ts'
+import { formatAddress, parseAddress } from '../workflow/address.ts'
 import { Hosting, type HostingContext, type Received } from './hosting.ts'
 import { checkDelivery } from './check-delivery.ts'
+import { Holds, type Hold } from './holds.ts'
 import type { HostedWorkflow } from './hosted-workflow.ts'
 import { Mailbox } from './mailbox.ts'
 import { persistently } from './persistently.ts'
@@ -28,6 +30,8 @@ import { Refusals } from './refusals.ts'
 export interface PartitionContext extends Omit<HostingContext, 'settled' | 'stopped' | 'goesOn' | 'ended'> {
   readonly number: number
   readonly parking: Parking
+  /** The workflows that are paused from the first. */
+  readonly paused: ReadonlySet<string>
   /** By name. */
   readonly workflows: ReadonlyMap<string, HostedWorkflow>
   /** The partition cannot go on as it is: it must be given up and opened anew. */
@@ -44,6 +48,7 @@ export class Partition implements InboxListener {
   /** By address, those that have something to remember. */
   readonly #mailboxes = new Map<string, Mailbox>()
   readonly #refusals: Refusals
+  readonly #holds: Holds
   readonly #background = new Set<Promise<void>>()
   /** What came before it was known what is parked. Undefined from then on. */
   #early: InboxMessage[] | undefined = []
@@ -56,11 +61,12 @@ export class Partition implements InboxListener {
 
   constructor(context: PartitionContext) {
     this.#context = context
+    this.#holds = new Holds(context.paused)
     this.#hostingContext = {
       ...context,
       settled: (hosting, delivery, outcome) => this.#settled(hosting, delivery, outcome),
-      stopped: ({ address }) => this.#mailbox(address).stopped(),
-      goesOn: ({ key }) => this.#mailboxes.get(key)?.goesOn(),
+      stopped: ({ address }, isThere) => this.#mailbox(address).stopped(isThere),
+      goesOn: ({ key }, isThere) => this.#mailboxes.get(key)?.goesOn(isThere),
       ended: (hosting, error) => this.#ended(hosting, error),
     }
     this.#refusals = new Refusals({
@@ -96,8 +102,31 @@ export class Partition implements InboxListener {
     if (!this.#isEnding) this.#context.failed(error)
   }
 
-  /** Wakes an instance whose moment has come. */
+  /** Stops the instances of a workflow that is paused. They take nothing but control envelopes. */
+  hold(workflow: string): void {
+    this.#holds.close(workflow)
+    for (const hosting of this.#hostings.values()) {
+      if (hosting.address.workflow === workflow) hosting.instance.hold(true)
+    }
+    for (const [key, mailbox] of this.#mailboxes) {
+      if (!this.#hostings.has(key) && parseAddress(key).workflow === workflow) mailbox.found()
+    }
+  }
+
+  /**
+   * Lets the instances of workflows go on. Those that are not in memory must be found once more.
+   *
+   * @returns settles, never rejects, when they go on
+   */
+  letGo(workflows: readonly string[]): Promise<void> {
+    const letting = this.#letGo(this.#holds.opening(workflows))
+    this.#track(letting)
+    return letting
+  }
+
+  /** Wakes an instance whose moment has come. One that is held is found again when it goes on. */
   wake(address: Address): void {
+    if (this.#holds.has(address.workflow)) return
     const workflow = this.#context.workflows.get(address.workflow)
     if (workflow !== undefined && !this.#isEnding) this.#host(address, workflow.prepared).instance.wake()
   }
@@ -117,7 +146,7 @@ export class Partition implements InboxListener {
     if (this.#isEnding) return
     const { address, summary } = scanned
     const workflow = this.#context.workflows.get(address.workflow)
-    if (workflow === undefined) return
+    if (workflow === undefined || this.#holds.has(address.workflow)) return
     if (summary.owes > 0) await this.#host(address, workflow.prepared).loading
     else if (!this.#hostings.has(formatAddress(address))) this.#context.wakeAt(address, summary.dueAt)
   }
@@ -154,6 +183,37 @@ export class Partition implements InboxListener {
   }
 
   async #learn(): Promise<void> {
+    const found = await this.#findParked()
+    if (found === undefined) return
+    const wanted = found.filter(({ workflow }) => !this.#holds.has(workflow))
+    this.#noteParked(wanted)
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const message of early) this.message(message)
+    if (wanted.length > 0) this.#track(this.#loadAll(wanted.values()))
+  }
+
+  async #letGo(opening: ReadonlyMap<string, Hold>): Promise<void> {
+    const found = await this.#findParked()
+    if (found === undefined) return
+    const open = this.#holds.open(opening)
+    this.#noteParked(found.filter(({ workflow }) => open.has(workflow)))
+    for (const { address, instance } of this.#hostings.values()) {
+      if (open.has(address.workflow)) instance.hold(false)
+    }
+    const waiting = [...this.#mailboxes.keys()].filter(key => !this.#hostings.has(key)).map(parseAddress)
+    await this.#loadAll(waiting.filter(({ workflow }) => open.has(workflow)).values())
+  }
+
+  /** They are loaded next, and then take it. */
+  #noteParked(addresses: readonly Address[]): void {
+    for (const address of addresses) {
+      if (!this.#mailboxes.has(formatAddress(address))) this.#mailbox(address).found()
+    }
+  }
+
+  /** The instances of which anything is parked; undefined when it is of no interest any more. */
+  async #findParked(): Promise<readonly Address[] | undefined> {
     const { clock, failed, log, number, parking } = this.#context
     let found: readonly Address[] = []
     const failure = await persistently(
@@ -164,16 +224,10 @@ export class Partition implements InboxListener {
       () => this.#isEnding,
       error => log.warn({ err: error }, 'it could not be seen what is parked'),
     )
-    if (this.#isEnding) return
-    if (failure !== undefined) {
-      failed(failure as Error)
-      return
-    }
-    for (const address of found) this.#mailbox(address).found()
-    const early = this.#early ?? []
-    this.#early = undefined
-    for (const message of early) this.message(message)
-    if (found.length > 0) this.#track(this.#loadAll(found.values()))
+    if (this.#isEnding) return undefined
+    if (failure === undefined) return found
+    failed(failure as Error)
+    return undefined
   }
 
   /** Loads instances of which something is parked, so that those that go on take it. */
@@ -214,6 +268,8 @@ export class Partition implements InboxListener {
     if (mailbox === undefined) {
       mailbox = this.#openMailbox(key, address)
       this.#mailboxes.set(key, mailbox)
+      // What was parked of it before has been forgotten.
+      if (this.#holds.has(address.workflow) && !this.#hostings.has(key)) mailbox.found()
     }
     return mailbox
   }
@@ -228,6 +284,9 @@ export class Partition implements InboxListener {
       prefetch: inbox.prefetch,
       admit: message => this.#admit(message),
       isRefused: message => this.#refusals.hasCopyOf(message),
+      load: () => {
+        this.#host(address, this.#context.workflows.get(address.workflow)!.prepared, key)
+      },
       hand: delivery => {
         // Only what is admitted is handed over.
         const { prepared } = this.#context.workflows.get(address.workflow)!
@@ -245,7 +304,10 @@ export class Partition implements InboxListener {
   /** An instance in memory may soon be sent more. */
   #forgetEmpty(key: string): void {
     const mailbox = this.#mailboxes.get(key)
-    if (this.#hostings.has(key) || mailbox?.isEmpty !== true) return
+    if (mailbox === undefined || this.#hostings.has(key)) return
+    // However many are sent something while they are held, those remembered are few.
+    const isForgettable = mailbox.isForgettable && this.#holds.isClosed(parseAddress(key).workflow)
+    if (!mailbox.isEmpty && !isForgettable) return
     mailbox.close()
     this.#mailboxes.delete(key)
   }
@@ -261,7 +323,8 @@ export class Partition implements InboxListener {
   #host(address: Address, workflow: PreparedWorkflow, key = formatAddress(address)): Hosting {
     let hosting = this.#hostings.get(key)
     if (hosting === undefined) {
-      hosting = new Hosting(address, workflow, this.#hostingContext)
+      const isHeld = this.#holds.has(address.workflow)
+      hosting = new Hosting(address, workflow, this.#hostingContext, isHeld)
       this.#hostings.set(key, hosting)
     }
     return hosting

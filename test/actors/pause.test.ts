@@ -394,3 +394,163 @@ describe('an instance asked to give back what waits', () => {
     expect(bench.instance.yield()).toBe(true)
   })
 })
+
+describe('a held instance', () => {
+  it('is stopped without a commit, and says nothing of it in its record', () => {
+    const bench = Bench.started()
+    bench.send('WORK')
+    bench.store()
+    const { length } = bench.commits
+
+    bench.instance.hold(true)
+
+    expect(bench.commits.length).toBe(length)
+    expect(bench.told.at(-1)).toBe('stopped')
+    expect(bench.activities).toEqual(['startActivity', 'stopActivity'])
+    expect(bench.last.summary).toMatchObject({ status: 'running', owes: 1 })
+  })
+
+  it('runs its activity again as another attempt when it is let go', () => {
+    const bench = Bench.started()
+    bench.send('WORK')
+    bench.store()
+
+    bench.instance.hold(true)
+    bench.instance.hold(false)
+    const unstored = bench.effects.length
+    bench.store()
+    const [, , again] = bench.effects
+    bench.finish('done')
+
+    expect(unstored).toBe(2)
+    expect(again).toMatchObject({ type: 'startActivity', activity: { attempt: 2 } })
+    expect(bench.told.slice(-2)).toEqual(['stopped', 'goes on'])
+    expect(bench.context.answer).toBe('done')
+  })
+
+  it('takes what its parts have told before', () => {
+    const bench = Bench.started()
+    bench.send('WORK')
+    bench.store()
+    bench.send('ADD')
+
+    bench.finish('in time')
+    bench.instance.hold(true)
+    bench.store()
+    bench.store()
+    bench.instance.hold(false)
+
+    expect(bench.context).toMatchObject({ n: 1, answer: 'in time' })
+    expect(bench.activities).toEqual(['startActivity'])
+  })
+
+  it('starts nothing that is asked for by what is being stored as it is held', () => {
+    const bench = Bench.started()
+    bench.send('WORK')
+    bench.instance.hold(true)
+    bench.send('ADD')
+
+    bench.store()
+
+    expect(bench.activities).toEqual(['startActivity', 'stopActivity'])
+    expect(bench.settled).toEqual(['start accepted', 'WORK accepted'])
+  })
+
+  it('is held from the first when it is loaded so, and has no time of its own until it is let go', () => {
+    const first = Bench.started()
+    first.send('WAIT')
+    first.store()
+    const woken: (number | undefined)[] = []
+    const bench = new (class extends Bench {
+      override wakeAt(dueAt?: number): void {
+        woken.push(dueAt)
+      }
+    })()
+    bench.instance.hold(true)
+    bench.instance.loaded({ record: first.last.record, revision: 2, commit: 'c', event: '' })
+    bench.time = 5_000
+    bench.instance.wake()
+    const whileHeld = [...woken]
+
+    bench.instance.hold(false)
+    bench.instance.wake()
+
+    expect(whileHeld).toEqual([])
+    expect(woken).toEqual([1_500])
+    expect(bench.context.n).toBe(1)
+  })
+
+  it('takes control envelopes, and what they store keeps what is due and owed', () => {
+    const bench = Bench.started()
+    bench.send('WORK')
+    bench.store()
+
+    bench.instance.hold(true)
+    bench.pause()
+    bench.resume()
+    const paused = bench.last.summary
+    bench.store()
+    bench.store()
+
+    expect(paused).toMatchObject({ status: 'paused', owes: 0 })
+    expect(bench.last.summary).toMatchObject({ status: 'running', owes: 1 })
+    expect(bench.activities.filter(type => type === 'startActivity').length).toBe(1)
+    bench.instance.hold(false)
+    bench.store()
+    expect(bench.activities.at(-1)).toBe('startActivity')
+  })
+
+  it('stays paused by itself when it is let go', () => {
+    const bench = Bench.started()
+    bench.pause()
+    bench.store()
+    const next = Bench.successorOf(bench)
+    next.instance.hold(true)
+
+    const other = new Bench()
+    other.instance.hold(true)
+    other.deliver({ type: 'pause' }, 20)
+    other.instance.loaded({ record: bench.last.record, revision: 2, commit: 'c', event: '' })
+    other.instance.hold(false)
+
+    expect(other.told).not.toContain('goes on')
+    expect(other.activities).toEqual([])
+  })
+
+  it('leaves memory though its record lists an activity', () => {
+    const bench = Bench.started()
+    bench.send('WORK')
+    bench.store()
+    const before = bench.instance.passivate()
+
+    bench.instance.hold(true)
+
+    expect([before, bench.instance.passivate(), bench.endings]).toEqual([false, true, 1])
+  })
+
+  it('that is not there gives back what would end it, as its start may wait', () => {
+    const bench = new Bench()
+    bench.instance.hold(true)
+    bench.deliver({ type: 'cancel', reason: 'unwanted' })
+    bench.pause()
+
+    bench.instance.loaded(undefined)
+
+    expect(bench.settled).toEqual(['pause rejected'])
+    expect(bench.commits).toEqual([])
+  })
+
+  it('applies a cancellation that has waited, though another control envelope came first', () => {
+    const bench = Bench.started()
+    bench.deliver({ type: 'pause' }, 29)
+    bench.deliver({ type: 'resume' }, 30)
+    bench.store()
+    bench.store()
+
+    const envelope = { id: 'x', target: address, time: 0, type: 'cancel', reason: 'unwanted' } as const
+    bench.instance.deliver({ envelope, seq: 20, isInOrder: true })
+    bench.store()
+
+    expect(bench.last.record).toMatchObject({ status: 'cancelled', cursor: 20, control: { cursor: 30 } })
+  })
+})

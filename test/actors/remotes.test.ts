@@ -93,7 +93,7 @@ class Shop {
   /** Another process goes on from the record; answers what it asks for. */
   crash(record = this.record(), workflow = shop()): string[] {
     this.draft = Draft.from(workflow, record)
-    this.draft.resume(0)
+    this.draft.resume()
     return inShort(this.draft.takeEffects())
   }
 

@@ -128,6 +128,35 @@ describe('pausing', { timeout: 60_000 }, () => {
     expect(late.code).toBe(5)
     expect(late.stderr).toContain('has ended (done)')
   })
+
+  it('stops all instances of a workflow, or of all, and says so', async () => {
+    const name = 'order-fulfilment/held'
+    await run(['start', 'order-fulfilment', 'held', '--input', order('held')], { folder })
+    await untilState('order-fulfilment', 'held', 'awaitingShipment')
+
+    const paused = await runCli(folder, ['pause', '--workflow', 'order-fulfilment', '--reason', 'a\u001bb'])
+    const sent = await runCli(folder, ['send', name, 'SHIPPED', '--data', '{"trackingNumber":"1Z"}'])
+    const shown = await runCli(folder, ['show', name])
+    const all = await runCli(folder, ['pause', '--all', '--json'])
+    const resumed = await runCli(folder, ['resume', '--workflow', 'order-fulfilment'])
+    const listed = await runCli(folder, ['list', '--workflow', 'order-fulfilment'])
+    const resumedAll = await runCli(folder, ['resume', '--all'])
+    const result = await runCli(folder, ['result', name, '--timeout', '20s'])
+    const unknown = await runCli(folder, ['pause', '--workflow', 'order-fulfillment'])
+    const both = await runCli(folder, ['pause', name, '--all'])
+
+    expect(paused.stdout).toBe('paused all of order-fulfilment\n')
+    expect(sent.stderr).toMatch(/^all of order-fulfilment is paused, for \d+ s: a\\u001bb\n$/)
+    expect(shown.stdout).toMatch(/ {2}running\n\n {2}State {5}awaitingShipment\n/)
+    expect(shown.stderr).toBe(sent.stderr.replace(/\d+ s/, /\d+ s/.exec(shown.stderr)![0]))
+    expect(JSON.parse(all.stdout)).toEqual({ scope: 'namespace', done: 'paused' })
+    expect(resumed.stdout).toBe('resumed all of order-fulfilment\n')
+    expect(listed.stderr).toMatch(/^the whole namespace is paused, for \d+ s\n$/)
+    expect(resumedAll.stdout).toBe('resumed all workflows\n')
+    expect(JSON.parse(result.stdout)).toMatchObject({ status: 'fulfilled' })
+    expect(unknown.stderr).toContain("there is no workflow 'order-fulfillment'")
+    expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('either <workflow/id>')])
+  })
 })
 
 describe('watching', { timeout: 60_000 }, () => {

@@ -18,7 +18,7 @@ const facts: DevFacts = {
   partitions: 32,
   pid: 1,
   server: { url: 'nats://127.0.0.1:1', version: '2.15.1' },
-  workflows: [{ name: 'pull-request', version: 1 }],
+  workflows: [{ isPaused: false, name: 'pull-request', version: 1 }],
 }
 
 function snapshot(id: number, webhooks: number): InstanceSnapshot {

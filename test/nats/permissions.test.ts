@@ -12,6 +12,7 @@ import { NatsHints } from '../../src/nats/hints.ts'
 import { NatsInbox } from '../../src/nats/inbox.ts'
 import { isHeld, NatsLeases } from '../../src/nats/leases.ts'
 import { NatsParking } from '../../src/nats/parking.ts'
+import { NatsPauses } from '../../src/nats/pauses.ts'
 import { claimName } from '../../src/nats/presence.ts'
 import { openNamespace, provision } from '../../src/nats/provision.ts'
 import { Replies } from '../../src/nats/replies.ts'
@@ -44,6 +45,9 @@ const clientPermissions: Permissions = {
 
 /** What reading the results of bulks needs besides. */
 const resultPermissions = ['$JS.API.DIRECT.GET.KV_hf_prod_blobs.>']
+
+/** What pausing workflows and the namespace needs besides; to see what is paused a client may anyway. */
+const pausePermissions = ['$KV.hf_prod_config.paused.>']
 
 /** What listing, and watching many instances, needs besides. */
 const listPermissions = [
@@ -104,6 +108,9 @@ const nodePermissions: Permissions = {
       '$JS.API.STREAM.MSG.DELETE.hf_prod_parked',
       // To take back tasks that are no longer wanted.
       '$JS.API.STREAM.PURGE.hf_prod_tasks',
+      // Which workflows are paused.
+      '$JS.API.CONSUMER.*.KV_hf_prod_config.>',
+      '$JS.API.CONSUMER.MSG.NEXT.KV_hf_prod_config.>',
       ...['KV_hf_prod_instances', 'hf_prod_inbox'].flatMap(stream => [
         `$JS.API.CONSUMER.CREATE.${stream}`,
         `$JS.API.CONSUMER.NAMES.${stream}`,
@@ -281,6 +288,27 @@ describe('permissions', () => {
     })
   })
 
+  it('of a client do not suffice to pause workflows, which is a privilege of its own', async () => {
+    const allowed = (clientPermissions.publish as { allow: string[] }).allow
+    const { admin, limited } = await limitedTo(clientPermissions)
+    const operator = await limitedTo({
+      ...clientPermissions,
+      publish: { allow: [...allowed, ...pausePermissions] },
+    })
+    const namespace = await openNamespace(limited, 'prod')
+    const [mine, theirs] = [limited, operator.limited].map(each => new NatsPauses(each, namespace))
+    await new NatsPauses(admin, namespace).set(undefined, { at: 7 })
+
+    await theirs!.set('order', { at: 8 })
+
+    expect(await theirs!.get('order')).toEqual({ at: 8 })
+    expect(await mine!.get(undefined)).toEqual({ at: 7 })
+    await expect(mine!.set('order', undefined)).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      fields: { subject: '$KV.hf_prod_config.paused.workflow.order' },
+    })
+  })
+
   it('of a node suffice for all it does once its namespace exists', async () => {
     const { admin, limited } = await limitedTo(nodePermissions)
     const namespace = await provision(limited, { namespace: 'prod' })
@@ -298,6 +326,11 @@ describe('permissions', () => {
     await claimName(limited, namespace, node)
     await heartbeats.listen({ alive: name => alive.push(name), left: name => left.push(name) })
     leases.onReleased(partition => released.push(partition))
+    const paused: (string | undefined)[] = []
+    const pauses = new NatsPauses(limited, namespace)
+    await pauses.watch({ changed: scope => paused.push(scope), ended: () => paused.push('ended') })
+    await new NatsPauses(admin, namespace).set('order', { at: 7 })
+    await until(() => paused.length > 0)
 
     await heartbeats.beat()
     const lease = (await leases.acquire(3))!
@@ -331,7 +364,7 @@ describe('permissions', () => {
     for await (const row of store.scan(all)) scanned.push(row.address.id)
     for await (const row of store.scan(all.slice(0, 3))) scanned.push(row.address.id)
 
-    expect([alive, left, released]).toEqual([['a'], ['a'], [3]])
+    expect([alive, left, released, paused]).toEqual([['a'], ['a'], [3], ['order']])
     expect([parked.length, parkedOf]).toEqual([1, [parkedAddress]])
     await expect(claimName(limited, namespace, node)).rejects.toMatchObject({ code: 'NODE_NAME_TAKEN' })
     expect(await store.load(address)).toMatchObject({ record: { id: 'o-1' } })

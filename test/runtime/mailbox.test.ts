@@ -32,6 +32,7 @@ class Bench {
   readonly refused = new Set<number>()
   flushes = 0
   emptied = 0
+  loads = 0
   yields = true
   isOver = false
   readonly mailbox: Mailbox
@@ -50,6 +51,7 @@ class Bench {
         return undefined
       },
       isRefused: message => this.refused.has(message.content.seq),
+      load: () => void this.loads++,
       hand: delivery => {
         this.handed.push(delivery)
         this.seqs.push(delivery.seq)

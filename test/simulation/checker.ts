@@ -206,6 +206,11 @@ export class Checker {
     if (repetitions !== undefined) repetitions.allowed++
   }
 
+  /** The process has let instances go on that it had held: what ran then runs again. */
+  letGo(process: SimProcess): void {
+    for (const key of this.#done.keys()) if (key.startsWith(`${process.name} `)) this.#done.delete(key)
+  }
+
   /** A custom action runs: its event must be stored. */
   acted(process: SimProcess, tag: string): void {
     this.#actions.set(tag, (this.#actions.get(tag) ?? 0) + 1)

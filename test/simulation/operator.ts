@@ -20,8 +20,8 @@ export interface OperatorContext {
 const retryMs = 100
 
 /**
- * Somebody who pauses and resumes instances as he likes, and maybe cancels some, until it is calm: then he lets all of them
- * go on.
+ * Somebody who pauses and resumes instances and workflows as he likes, and maybe cancels some, until it is calm: then he
+ * lets all of them go on.
  */
 export class Operator {
   readonly #context: OperatorContext
@@ -55,10 +55,29 @@ export class Operator {
         await this.#cancel()
         continue
       }
+      if (world.random.chance(0.3) || this.#isCalm) await this.#controlWorkflow()
       const target = this.#pick()
       if (target === undefined) continue
       if (this.#isCalm || world.random.chance(0.3)) await this.#control(target, 'resume')
       else await this.#control(target, 'pause')
+    }
+  }
+
+  /** Once it is calm, only what is still paused is resumed. */
+  async #controlWorkflow(): Promise<void> {
+    const { process, server, transport, world } = this.#context
+    const scopes = this.#isCalm ? [...server.namespace.pauses.keys()] : [undefined, 'ledger', 'chore']
+    if (scopes.length === 0) return
+    const scope = world.random.pick(scopes)
+    const pause = this.#isCalm || world.random.chance(0.5) ? undefined : { at: process.clock.now() }
+    for (;;) {
+      try {
+        await transport.pauses.set(scope, pause)
+        return
+      } catch (error) {
+        if (!isRuntimeError(error, 'STORE_UNAVAILABLE')) throw error
+      }
+      await process.sleep(retryMs)
     }
   }
 

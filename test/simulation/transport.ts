@@ -29,6 +29,7 @@ import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
 import type { Checker } from './checker.ts'
 import { SimInboxTerm } from './inbox-term.ts'
 import { simParking } from './parking.ts'
+import { simPauses } from './pauses.ts'
 import type { Link } from './link.ts'
 import type { SimServer } from './server.ts'
 
@@ -56,6 +57,7 @@ export function simClientTransport(context: SimTransportContext): ClientTranspor
     hints: simHints(context),
     inbox: simInbox(context),
     partitions: namespace.partitions,
+    pauses: simPauses(context),
     replies: simReplies(context),
     snapshots: simSnapshots(context),
     close: async () => link.close(),

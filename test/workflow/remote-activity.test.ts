@@ -1,7 +1,7 @@
 import { createActor, toPromise } from 'xstate'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 
-import { remoteActivity, type ActivityContext, type HandlerOf } from '../../src/index.ts'
+import { remoteActivity, type TaskContext, type HandlerOf } from '../../src/index.ts'
 import { errorOf } from './error-of.ts'
 
 describe('remoteActivity', () => {
@@ -44,7 +44,7 @@ describe('remoteActivity', () => {
     const logic = remoteActivity<{ readonly cents: number }, string>({ name: 'charge' })
 
     expectTypeOf<HandlerOf<typeof logic>>().toEqualTypeOf<
-      (context: ActivityContext<{ readonly cents: number }>) => Promise<string>
+      (context: TaskContext<{ readonly cents: number }>) => Promise<string>
     >()
   })
 })

@@ -9,6 +9,7 @@ import { paintStatus, summaryJson } from '../instance-view.ts'
 import { requireWorkflow } from '../known-workflow.ts'
 import { withClient } from '../open-client.ts'
 import { parseWholeOption } from '../option-values.ts'
+import { notePausedWorkflows } from '../paused.ts'
 import type { Style } from '../style.ts'
 import { nearest } from '../suggest.ts'
 import { renderTable, type Column } from '../table.ts'
@@ -49,6 +50,7 @@ export const list = defineCommand({
       for await (const row of client.list(filter, { signal })) rows.push(row)
       // What has no instances may be a typing error.
       if (rows.length === 0 && workflow !== undefined) await requireWorkflow(client, workflow)
+      await notePausedWorkflows(call, client, new Set(rows.map(({ address }) => address.workflow)))
       return rows.toSorted(byChange)
     })
     const shown = all.slice(0, limit === 0 ? undefined : limit)

@@ -3,7 +3,7 @@ import { defineCommand } from '../command.ts'
 import { runningInstance } from '../existing-instance.ts'
 import { parseEvent } from '../json-argument.ts'
 import { withClient } from '../open-client.ts'
-import { notePaused } from '../paused.ts'
+import { notePaused, notePausedWorkflows } from '../paused.ts'
 import { noteUnserved } from '../served.ts'
 import { printable } from '../text.ts'
 import { writeLines } from '../terminal.ts'
@@ -35,6 +35,7 @@ export const send = defineCommand({
     await withClient(call, async client => {
       const { handle, name, snapshot } = await runningInstance(client, target, signal)
       notePaused(call, { name, snapshot })
+      await notePausedWorkflows(call, client, [handle.address.workflow])
       await noteUnserved(call, handle, 'the event waits for one')
       await handle.send(event, { signal })
       const { out } = terminal

@@ -10,6 +10,7 @@ import { existingInstance } from '../existing-instance.ts'
 import { describeIncident } from '../incident-view.ts'
 import { paintStatus, snapshotJson } from '../instance-view.ts'
 import { withClient } from '../open-client.ts'
+import { notePausedWorkflows } from '../paused.ts'
 import { stateLines } from '../state-lines.ts'
 import type { Style } from '../style.ts'
 import { renderTable, type Column, type TableOptions } from '../table.ts'
@@ -33,7 +34,11 @@ export const show = defineCommand({
   async run(call) {
     const [target] = call.parameters as [string]
     const { options, signal, terminal } = call
-    const { name, snapshot } = await withClient(call, client => existingInstance(client, target, signal))
+    const { name, snapshot } = await withClient(call, async client => {
+      const found = await existingInstance(client, target, signal)
+      await notePausedWorkflows(call, client, [found.snapshot.address.workflow])
+      return found
+    })
     const { out } = terminal
     if (options.json) {
       writeLines(out, stringify(snapshotJson(snapshot)))

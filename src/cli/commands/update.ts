@@ -8,7 +8,7 @@ import { runningInstance } from '../existing-instance.ts'
 import { parseEvent } from '../json-argument.ts'
 import { withClient } from '../open-client.ts'
 import { parseDurationOption } from '../option-values.ts'
-import { notePaused } from '../paused.ts'
+import { notePaused, notePausedWorkflows } from '../paused.ts'
 import { noteUnserved } from '../served.ts'
 import { printable } from '../text.ts'
 import { writeLines } from '../terminal.ts'
@@ -47,6 +47,7 @@ export const update = defineCommand({
     await withClient(call, async client => {
       const { handle, name, snapshot: before } = await runningInstance(client, target, signal)
       notePaused(call, { name, snapshot: before })
+      await notePausedWorkflows(call, client, [handle.address.workflow])
       await noteUnserved(call, handle, 'waiting for one')
       const outcome = await handle.update(event, { signal, timeout })
       if (outcome.type === 'rejected') {

@@ -17,7 +17,12 @@ export interface DevFacts {
   readonly partitions: number
   readonly pid: number
   readonly server: { readonly url: string; readonly version: string | undefined }
-  readonly workflows: readonly { readonly name: string; readonly version: number }[]
+  /** Paused, when this began. */
+  readonly workflows: readonly {
+    readonly isPaused: boolean
+    readonly name: string
+    readonly version: number
+  }[]
   /** How many instances there were already. */
   readonly found: number
 }

@@ -140,7 +140,11 @@ async function createView(
     partitions: node.status().partitions.total,
     pid: process.pid,
     server: { url: server.url, version: server.serverVersion },
-    workflows: workflows.map(({ name, version }) => ({ name, version })),
+    workflows: await Promise.all(
+      workflows.map(async ({ name, version }) => {
+        return { isPaused: (await node.client.pauseOf(name)) !== undefined, name, version }
+      }),
+    ),
   }
   if (feed === undefined) return new DevView(facts, undefined)
   const { deadLetters, deliveredBefore, total } = feed

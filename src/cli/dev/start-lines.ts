@@ -1,7 +1,7 @@
 import type { Style } from '../style.ts'
 import { pad } from '../text.ts'
 import { webhookSubject } from './sample-feed.ts'
-import type { DevView } from './dev-view.ts'
+import type { DevFacts, DevView } from './dev-view.ts'
 
 /** What runs where, and what becomes of the feed. */
 export function startLines({ facts, feed }: DevView, style: Style): string[] {
@@ -10,7 +10,7 @@ export function startLines({ facts, feed }: DevView, style: Style): string[] {
   const rows = [
     [`nats-server${version}`, server.url],
     ['node', `${node}, ${partitions} partitions, namespace ${namespace}`],
-    ['workflows', workflows.map(workflow => `${workflow.name} v${workflow.version}`).join(', ')],
+    ['workflows', workflows.map(workflowText).join(', ')],
     ['data', `${dataName}${found === 0 ? '' : `, ${counted(found, 'instance')} found again`}`],
   ] as const
   const width = Math.max(...rows.map(([name]) => name.length))
@@ -20,6 +20,10 @@ export function startLines({ facts, feed }: DevView, style: Style): string[] {
     ...rows.map(([name, value]) => `  ${style.dim(pad(name, width))}  ${value}`),
     ...(feed === undefined ? [] : ['', feedLine(feed)]),
   ]
+}
+
+function workflowText({ isPaused, name, version }: DevFacts['workflows'][number]): string {
+  return `${name} v${version}${isPaused ? ' (paused)' : ''}`
 }
 
 /** `1 instance`, `2 instances`. */
