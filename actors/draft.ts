@@ -211,6 +211,15 @@ export class Draft {
     return !this.isStopped && this.#invocations.running > 0
   }
 
+  get hasActivities(): boolean {
+    return !this.#invocations.isEmpty
+  }
+
+  /** Those that it wants. */
+  get activities(): readonly ActivityRecord[] {
+    return this.#invocations.list()
+  }
+
   /** Whether anything is asked for that waits for the commit. */
   get isAsking(): boolean {
     return this.#effects.isAsking

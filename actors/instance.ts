@@ -48,6 +48,7 @@ import type { Address } from './address.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 import { isFinal, isLive, type InstanceRecord } from './record.ts'
 import { formatState } from './state.ts'
+import { supervisedActivity, type SupervisedInstance } from './supervision.ts'
 import { replacing, Turn, type Decision } from './turn.ts'
 import { isControlling, TurnQueue, unfailed, type Unfailed, type Waiting } from './turn-queue.ts'
 
@@ -144,6 +145,23 @@ export class Instance<D extends Delivery> {
     if (this.#state === 'loading' || this.#state === 'ended' || this.#finishing) return
     this.#queue.putBack([{ type: 'hold' }])
     if (this.#state === 'idle') this.#next()
+  }
+
+  get hasActivities(): boolean {
+    return this.#draft?.hasActivities === true
+  }
+
+  /** What it is doing; undefined while that is not known, and when it is over. */
+  supervised(withActivities: boolean): SupervisedInstance | undefined {
+    const draft = this.#draft
+    if (draft === undefined) return undefined
+    return {
+      address: this.address,
+      status: draft.status,
+      state: formatState((draft.liveSnapshot as { readonly value?: unknown }).value),
+      isHeld: this.#isHeld,
+      children: withActivities ? draft.activities.map(supervisedActivity) : [],
+    }
   }
 
   /** An outbox entry has reached its destination. */

@@ -61,6 +61,10 @@ export class Invocations {
     return this.#lost.length > 0
   }
 
+  get isEmpty(): boolean {
+    return this.#byPath.size === 0
+  }
+
   /** How many take up this process. */
   get running(): number {
     let running = 0

@@ -4,6 +4,7 @@
  */
 import type { Delivery, Envelope } from './envelope.ts'
 import type { Address } from './address.ts'
+import type { SupervisedNode, SupervisionQuestion } from './supervision.ts'
 import type { EventObject } from './event.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
 import type { InstanceRecord, InstanceStatus } from './record.ts'
@@ -263,6 +264,28 @@ export interface Heartbeats {
    * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
    */
   listen(listener: HeartbeatListener): Promise<() => void>
+}
+
+/** Questions to the nodes of a namespace about themselves. Nothing rests on the answers. */
+export interface Inspection {
+  /**
+   * The names of the nodes that have said lately that they are alive, sorted.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
+   */
+  names(): Promise<readonly string[]>
+  /**
+   * What the node answers; undefined when it does not in that time.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`; the signal's reason
+   */
+  ask(
+    node: string,
+    question: SupervisionQuestion,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<SupervisedNode | undefined>
+  /** Answers questions to that node, until the returned function is called. */
+  answer(node: string, answer: (question: SupervisionQuestion) => SupervisedNode): Promise<() => void>
 }
 
 /** Which records to look at: all when empty. */

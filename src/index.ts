@@ -10,6 +10,14 @@ export type { Incident, IncidentCause, IncidentCode } from '../actors/incident.t
 export type { OnError } from '../actors/machine.ts'
 export type { ActivityReport } from '../actors/activity-report.ts'
 export type { Address } from '../actors/address.ts'
+export type { Failure, Restarts } from '../actors/restarts.ts'
+export type {
+  SupervisedActivity,
+  SupervisedInstance,
+  SupervisedNode,
+  SupervisedPartition,
+  SupervisionDepth,
+} from '../actors/supervision.ts'
 export type { ActivityRecord, InstanceStatus, Timer } from '../actors/record.ts'
 export type { CancelAllOptions, CancelProgress } from './client/cancel-all.ts'
 export type { CancelOptions, CancelOutcome } from './client/cancel.ts'
@@ -22,6 +30,7 @@ export type { ConnectOptions } from './client/connect.ts'
 export { DeadLetters } from './client/dead-letters.ts'
 export type { DeadLetter, DeadLetterFilter, ReplayOptions } from './client/dead-letters.ts'
 export type { PauseWorkflowOptions, WorkflowPause, WorkflowSummary } from './client/workflow-pause.ts'
+export type { NodesOptions, NodeSummary, TreeOptions } from './client/supervision.ts'
 export { InstanceHandle } from './client/instance-handle.ts'
 export type {
   ControlOptions,

@@ -33,6 +33,8 @@ export interface NodeInput {
   readonly pauseMs: number
   /** How long all nodes together wait between two partitions that they give up. */
   readonly paceMs: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
 interface NodeContext extends NodeInput {
@@ -172,6 +174,9 @@ function isActive(child: PartitionSupervisor): boolean {
   return child.getSnapshot().status === 'active'
 }
 
-function partitionInput({ assigned, retryAfterMs, pauseMs }: NodeContext, partition: number): PartitionInput {
-  return { partition, isWanted: assigned.has(partition), retryAfterMs, pauseMs }
+function partitionInput(
+  { assigned, now, retryAfterMs, pauseMs }: NodeContext,
+  partition: number,
+): PartitionInput {
+  return { partition, isWanted: assigned.has(partition), retryAfterMs, pauseMs, now }
 }

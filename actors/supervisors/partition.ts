@@ -25,6 +25,8 @@
 import { assign, fromCallback, fromPromise, setup } from 'xstate'
 
 import type { Lease } from '../ports.ts'
+import { noRestarts, withFailure, type Restarts } from '../restarts.ts'
+import { describeError } from '../supervision.ts'
 
 export type PartitionEvent =
   /** This node should run the partition. */
@@ -48,6 +50,8 @@ export interface PartitionInput {
   readonly retryAfterMs: number
   /** How long to wait before beginning again after a failure. */
   readonly pauseMs: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
 /** Everything about a partition that its node must be able to do. */
@@ -62,6 +66,8 @@ export interface PartitionContext extends PartitionInput {
   readonly isStopping: boolean
   /** It was given up since the lease was asked for last. */
   readonly isVacated: boolean
+  /** How often it failed while it was owned. */
+  readonly restarts: Restarts
 }
 
 const unprovided = () => {
@@ -103,7 +109,12 @@ export const partitionSupervisor = setup({
       lease: ({ event }) => ('output' in event ? (event.output as Lease | undefined) : undefined),
       hasFailed: false,
     }),
-    noteFailure: assign({ hasFailed: true }),
+    noteFailure: assign(({ context, event }) => ({
+      hasFailed: true,
+      restarts: withFailure(context.restarts, { at: context.now(), ...describeError(errorOf(event)) }),
+    })),
+    // It is being given up already.
+    noteLateFailure: assign({ hasFailed: true }),
     noteStop: assign({ isStopping: true }),
     noteVacated: assign({ isVacated: true }),
     noteHeld: assign({ isVacated: false }),
@@ -118,6 +129,7 @@ export const partitionSupervisor = setup({
     hasFailed: false,
     isStopping: false,
     isVacated: false,
+    restarts: noRestarts,
   }),
   initial: 'idle',
   on: {
@@ -193,7 +205,7 @@ export const partitionSupervisor = setup({
           on: {
             unwant: { actions: 'noteUnwanted' },
             release: { actions: 'noteStop' },
-            failed: { actions: 'noteFailure' },
+            failed: { actions: 'noteLateFailure' },
           },
         },
       },
@@ -212,6 +224,10 @@ export const partitionSupervisor = setup({
     released: { type: 'final' },
   },
 })
+
+function errorOf(event: object): unknown {
+  return 'error' in event ? event.error : new Error('the lease was lost')
+}
 
 function workOf(context: { readonly partition: number; readonly lease: Lease | undefined }): PartitionWork {
   if (context.lease === undefined) throw new Error(`partition ${context.partition} has no lease`)

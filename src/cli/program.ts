@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module'
-
 import { isRuntimeError } from '../../actors/errors.ts'
+import { holdfastVersion } from '../runtime/version.ts'
 import { countLeading, parseArguments, usage } from './arguments.ts'
 import type { Call, Command, OptionSpecs } from './command.ts'
 import { cancel } from './commands/cancel.ts'
@@ -8,12 +7,14 @@ import { dead } from './commands/dead.ts'
 import { dev } from './commands/dev.ts'
 import { incidents } from './commands/incidents.ts'
 import { list } from './commands/list.ts'
+import { nodes } from './commands/nodes.ts'
 import { pause } from './commands/pause.ts'
 import { result } from './commands/result.ts'
 import { resume } from './commands/resume.ts'
 import { send } from './commands/send.ts'
 import { show } from './commands/show.ts'
 import { start } from './commands/start.ts'
+import { tree } from './commands/tree.ts'
 import { update } from './commands/update.ts'
 import { watch } from './commands/watch.ts'
 import { exitCodes, exitOk } from './exit-codes.ts'
@@ -39,6 +40,8 @@ const commands: readonly Command[] = [
   result,
   dead,
   incidents,
+  nodes,
+  tree,
 ]
 
 /** Runs a command line, without the program's name, and answers the exit code. Never throws. */
@@ -81,7 +84,7 @@ function answer(args: readonly string[], at: number, { config, terminal }: Surro
   const topic = word === 'help' ? args[at + 1] : undefined
   const about = commands.find(({ name }) => name === topic)
   if (word === '--version' || word === '-v') {
-    writeLines(out, version())
+    writeLines(out, holdfastVersion())
   } else if (about !== undefined) {
     writeLines(out, ...commandHelp(config.program, about, out.style))
   } else if (topic !== undefined) {
@@ -101,10 +104,4 @@ function unknownCommand(word: string): Error {
   const meant = nearest(word, names)
   const suggestion = meant === undefined ? `there are ${names.join(', ')}` : `did you mean ${meant}?`
   return usage(`unknown command '${word}'; ${suggestion}`)
-}
-
-/** By its own name, so that it is found from the sources and from the build alike. */
-function version(): string {
-  const { version: own } = createRequire(import.meta.url)('holdfast/package.json') as { version: string }
-  return own
 }

@@ -1,7 +1,7 @@
 import type { BulkResult, BulkResults } from '../../actors/bulk.ts'
 import type { StartEnvelope } from '../../actors/envelope.ts'
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
-import type { Blobs, Pauses, RecordFilter, ScannedRecord } from '../../actors/ports.ts'
+import type { Blobs, Inspection, Pauses, RecordFilter, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { InstanceStatus } from '../../actors/record.ts'
 import { digest } from '../codec/digest.ts'
@@ -17,6 +17,7 @@ import { settleEach, withEach, type IncidentsSettled } from './incidents.ts'
 import { InstanceHandle, type ControlOptions, type HandleContext } from './instance-handle.ts'
 import type { InstanceSnapshot } from './instance-snapshot.ts'
 import { publishForOutcome } from './outcome.ts'
+import { askNodes, type NodesOptions, type NodeSummary, type TreeOptions } from './supervision.ts'
 import {
   pauseFrom,
   pauseInForce,
@@ -30,6 +31,7 @@ export interface ClientContext extends HandleContext {
   readonly blobs: Blobs
   readonly deadLetters: DeadLettersContext['list']
   readonly directory: Pick<Directory, 'isRegistered' | 'isServed' | 'listWorkflows'>
+  readonly inspection: Pick<Inspection, 'ask' | 'names'>
   readonly pauses: Pick<Pauses, 'get' | 'set'>
   close(): Promise<void>
 }
@@ -299,6 +301,26 @@ export class Client implements AsyncDisposable {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<WorkflowPause | undefined> {
     return pauseInForce(this.#context.pauses, nameOf(workflow), options.signal)
+  }
+
+  /**
+   * The nodes that are alive, as each answers for itself. One that has said within a lease's time that it is alive, and
+   * does not answer, is told as such.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`; the signal's reason
+   */
+  nodes(options: NodesOptions = {}): Promise<readonly NodeSummary[]> {
+    return askNodes(this.#context.inspection, { ...options, depth: 'nodes' })
+  }
+
+  /**
+   * The supervision tree: nodes, their partitions, the instances in memory, their activities. Of each partition some
+   * instances are told, those with activities first: 1,000 of a node in all, at least 10 and at most 200 of a partition.
+   *
+   * @throws RuntimeError as `nodes`
+   */
+  tree(options: TreeOptions = {}): Promise<readonly NodeSummary[]> {
+    return askNodes(this.#context.inspection, { ...options, depth: options.depth ?? 'activities' })
   }
 
   /** Stops watching and, when the connection is this client's own, closes it. */

@@ -9,6 +9,7 @@ import type {
   RecordSummary,
 } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
+import type { SupervisedNode, SupervisionQuestion } from '../../actors/supervision.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import { MemoryPartition, type StoredEnvelope } from './partition.ts'
@@ -100,6 +101,8 @@ export class MemoryNamespace {
   readonly unparked: MemoryParked[] = []
   readonly pauses = new Map<PauseScope, Pause>()
   readonly pauseListeners = new Set<PauseListener>()
+  /** By node, who answers questions to it. */
+  readonly answering = new Map<string, (question: SupervisionQuestion) => SupervisedNode>()
   readonly releaseListeners = new Set<(partition: number) => void>()
   /** By address. */
   readonly records = new Map<string, MemoryRecord>()

@@ -12,6 +12,7 @@
  * | hints of cancels | none: not stored | `hf.<ns>.hint.<k>.<workflow>.<id>` |
  * | leases | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.partition.<k>` |
  * | heartbeats | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.node.<name>` |
+ * | questions to a node | none | `hf.<ns>.ask.<name>` |
  * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
  * | pauses | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.paused.namespace`, `….paused.workflow.<workflow>` |
  * | blobs | `KV_hf_<ns>_blobs` | `$KV.hf_<ns>_blobs.<workflow>.<id>.<name>` |
@@ -75,6 +76,8 @@ export interface Subjects {
   readonly partitionLeases: string
   /** Where a live node of that name answers. */
   readonly presence: (node: string) => string
+  /** Where a live node of that name answers questions about itself. */
+  readonly question: (node: string) => string
   readonly record: (partition: number, address: Address) => string
   /** Where a scan leaves its mark: see NatsStore. No workflow can be called `_`. */
   readonly scanMark: string
@@ -144,6 +147,7 @@ export function subjectsOf(namespace: string): Subjects {
         : `${settings}.paused.workflow.${checkName(workflow)}`,
     partitionLeases: `${leases}.partition.*`,
     presence: node => `${root}.node.${escapeToken(node)}`,
+    question: node => `${root}.ask.${escapeToken(node)}`,
     record: (partition, address) => `${records}.${keyOf(partition, address)}`,
     records: of => {
       if (typeof of === 'number') return `${records}.${of}.>`

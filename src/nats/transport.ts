@@ -5,6 +5,7 @@ import type {
   Heartbeats,
   Hints,
   Inbox,
+  Inspection,
   Leases,
   Parking,
   Pauses,
@@ -25,6 +26,7 @@ import { GroupPublisher, type Publisher } from './group-publisher.ts'
 import { NatsHeartbeats } from './heartbeats.ts'
 import { NatsHints } from './hints.ts'
 import { NatsInbox } from './inbox.ts'
+import { NatsInspection } from './inspection.ts'
 import { isHeld, NatsLeases } from './leases.ts'
 import { NatsParking } from './parking.ts'
 import { NatsPauses } from './pauses.ts'
@@ -65,6 +67,7 @@ export interface ClientTransport {
   readonly directory: Directory
   readonly hints: Hints
   readonly inbox: Inbox
+  readonly inspection: Inspection
   readonly partitions: number
   readonly pauses: Pauses
   readonly replies: Pick<Replies, 'expect'>
@@ -219,6 +222,7 @@ function clientTransport(
     },
     hints: new NatsHints(connection, namespace),
     inbox: new NatsInbox(connection, namespace, { publisher }),
+    inspection: new NatsInspection(connection, namespace),
     partitions: namespace.partitions,
     pauses: new NatsPauses(connection, namespace),
     replies: new Replies(connection),

@@ -9,6 +9,7 @@ import { createActor, fromCallback, fromPromise, toPromise, waitFor, type ActorR
 
 import type { Clock, InboxConsumer, Lease, TimerHandle } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
+import type { SupervisedNode, SupervisionQuestion } from '../../actors/supervision.ts'
 import { nodeSupervisor, partitionsOf } from '../../actors/supervisors/node.ts'
 import {
   partitionSupervisor,
@@ -29,7 +30,9 @@ import { PausedWorkflows } from './paused-workflows.ts'
 import { resolveNodeOptions, type NodeOptions, type ResolvedNodeOptions } from './options.ts'
 import { Partition } from './partition.ts'
 import { Recovery } from './recovery.ts'
+import { supervisedPartitions } from './supervised.ts'
 import { Tenure } from './tenure.ts'
+import { holdfastVersion } from './version.ts'
 import { Wakeups } from './wakeups.ts'
 
 /**
@@ -116,8 +119,11 @@ export class Node implements AsyncDisposable {
   readonly #nextId: () => string
   readonly #membership: Membership
   readonly #paused: PausedWorkflows
+  readonly #startedAt: number
+  readonly #incarnation: string
   #stopHearingHints = () => {}
   #stopHearingReleases = () => {}
+  #stopAnswering = () => {}
   #passivation: TimerHandle | undefined
   #stopping: Promise<void> | undefined
 
@@ -131,6 +137,8 @@ export class Node implements AsyncDisposable {
     const { store } = transport
     this.#clock = clock
     this.#nextId = nextId
+    this.#startedAt = clock.now()
+    this.#incarnation = nextId()
     this.#activities = new Activities(clock, options.activityConcurrency)
     this.name = options.name
     this.#options = options
@@ -149,6 +157,7 @@ export class Node implements AsyncDisposable {
         // However many there are, a thousand questions a second are enough.
         retryAfterMs: Math.max(heldRetryMs, transport.partitions),
         pauseMs: transport.leaseTtlMs / 10,
+        now: () => clock.now(),
         paceMs: Math.min(givingUpPaceMs, options.drainTimeoutMs / 2 / transport.partitions),
       },
     })
@@ -184,6 +193,7 @@ export class Node implements AsyncDisposable {
       const partition = this.#serving.get(this.#partitionOf(target))?.partition
       partition?.hinted(target, isForced ? { force: true } : {})
     })
+    this.#stopAnswering = await this.#transport.inspection.answer(this.name, asked => this.#answer(asked))
     await this.#membership.join()
     const partitions = [...partitionsOf(this.#supervisor).values()]
     await Promise.all(partitions.map(partition => waitFor(partition, state => state.hasTag('settled'))))
@@ -221,6 +231,7 @@ export class Node implements AsyncDisposable {
     this.#passivation?.cancel()
     this.#stopHearingHints()
     this.#paused.end()
+    this.#stopAnswering()
     this.#stopHearingReleases()
     // The others learn first who takes over, and wait for each partition to be given up.
     await this.#membership.leave()
@@ -231,6 +242,27 @@ export class Node implements AsyncDisposable {
     await this.#recovery.stop()
     await this.#transport.close()
     this.#log.info({}, 'stopped')
+  }
+
+  #answer(question: SupervisionQuestion): SupervisedNode {
+    const { abandoned, activities, name, partitions, resident } = this.status()
+    const all = [...partitionsOf(this.#supervisor)].map(([partition, supervisor]) => ({
+      supervisor: supervisor.getSnapshot(),
+      partition: this.#serving.get(partition)?.partition,
+    }))
+    return {
+      name,
+      incarnation: this.#incarnation,
+      version: holdfastVersion(),
+      startedAt: this.#startedAt,
+      partitions: {
+        serving: [...this.#serving.keys()].toSorted((a, b) => a - b),
+        total: partitions.total,
+      },
+      resident,
+      activities: { ...activities, abandoned },
+      children: supervisedPartitions(all, question),
+    }
   }
 
   #provideWork(): typeof partitionSupervisor {

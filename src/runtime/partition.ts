@@ -17,6 +17,7 @@ import { isRuntimeError } from '../../actors/errors.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
 import type { InboxListener, InboxMessage, Parking, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
+import type { SupervisionQuestion } from '../../actors/supervision.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress, parseAddress } from '../workflow/address.ts'
 import { Hosting, type HostingContext, type Received } from './hosting.ts'
@@ -26,6 +27,7 @@ import type { HostedWorkflow } from './hosted-workflow.ts'
 import { Mailbox } from './mailbox.ts'
 import { persistently } from './persistently.ts'
 import { Refusals } from './refusals.ts'
+import { supervisedInstances } from './supervised.ts'
 
 export interface PartitionContext extends Omit<HostingContext, 'settled' | 'stopped' | 'goesOn' | 'ended'> {
   readonly number: number
@@ -85,6 +87,11 @@ export class Partition implements InboxListener {
   /** How many instances are in memory. */
   get resident(): number {
     return this.#hostings.size
+  }
+
+  /** What is in memory, for who looks. */
+  supervised(question: SupervisionQuestion, limit: number): ReturnType<typeof supervisedInstances> {
+    return supervisedInstances(this.#hostings.values(), question, limit)
   }
 
   message(message: InboxMessage): void {

@@ -91,7 +91,7 @@ class TestNode {
     })
     this.#actor = createActor(nodeSupervisor.provide({ actors: { partition } }), {
       clock: world.clock,
-      input: { name, partitions, retryAfterMs, pauseMs, paceMs },
+      input: { name, partitions, retryAfterMs, pauseMs, paceMs, now: () => 7 },
     })
     this.#actor.start()
   }

@@ -53,7 +53,7 @@ class Bench {
     })
     this.#actor = createActor(logic, {
       clock: this.clock,
-      input: { partition: 3, isWanted, retryAfterMs, pauseMs },
+      input: { partition: 3, isWanted, retryAfterMs, pauseMs, now: () => 7 },
     })
     this.#actor.start()
   }

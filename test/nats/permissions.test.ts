@@ -9,6 +9,8 @@ import { NatsDeadLetterList } from '../../src/nats/dead-letter-list.ts'
 import { NatsEventSink } from '../../src/nats/events.ts'
 import { NatsHeartbeats } from '../../src/nats/heartbeats.ts'
 import { NatsHints } from '../../src/nats/hints.ts'
+import type { SupervisedNode } from '../../actors/supervision.ts'
+import { NatsInspection } from '../../src/nats/inspection.ts'
 import { NatsInbox } from '../../src/nats/inbox.ts'
 import { isHeld, NatsLeases } from '../../src/nats/leases.ts'
 import { NatsParking } from '../../src/nats/parking.ts'
@@ -48,6 +50,9 @@ const resultPermissions = ['$JS.API.DIRECT.GET.KV_hf_prod_blobs.>']
 
 /** What pausing workflows and the namespace needs besides; to see what is paused a client may anyway. */
 const pausePermissions = ['$KV.hf_prod_config.paused.>']
+
+/** What asking the nodes about themselves needs besides. */
+const inspectionPermissions = ['hf.prod.ask.*', '$JS.API.STREAM.INFO.KV_hf_prod_leases']
 
 /** What listing, and watching many instances, needs besides. */
 const listPermissions = [
@@ -119,8 +124,11 @@ const nodePermissions: Permissions = {
       ]),
     ],
   },
-  // Besides answers: who is alive, which partitions are given up, who asks whether this node is alive, what is cancelled.
-  subscribe: { allow: ['_INBOX.>', '$KV.hf_prod_leases.>', 'hf.prod.node.*', 'hf.prod.hint.>'] },
+  // Besides answers: who is alive, which partitions are given up, who asks whether this node is alive, or how it is, and
+  // what is cancelled.
+  subscribe: {
+    allow: ['_INBOX.>', '$KV.hf_prod_leases.>', 'hf.prod.node.*', 'hf.prod.ask.*', 'hf.prod.hint.>'],
+  },
 }
 
 interface Limited {
@@ -141,6 +149,19 @@ const address = { workflow: 'order', id: 'o-1' }
 function taskOf(activity: string, attempt: number): Task {
   const base = { activity, attempt, effectId: `e-${attempt}`, format: 'msgpack', incarnation: 4 } as const
   return { ...base, idempotencyKey: 'key', input: undefined, instance: address, path: 'pay' }
+}
+
+function sampleReport(): SupervisedNode {
+  return {
+    name: 'a',
+    incarnation: '1',
+    version: '1.2.3',
+    startedAt: 7,
+    partitions: { serving: [3], total: 32 },
+    resident: 1,
+    activities: { running: 0, waiting: 0, abandoned: 0 },
+    children: [],
+  }
 }
 
 describe('permissions', () => {
@@ -309,6 +330,31 @@ describe('permissions', () => {
     })
   })
 
+  it('of a client who also asks nodes about themselves suffice for that, and less does not', async () => {
+    const { admin, limited: plain } = await limitedTo(clientPermissions)
+    const allowed = (clientPermissions.publish as { allow: string[] }).allow
+    const asking = await limitedTo({
+      ...clientPermissions,
+      publish: { allow: [...allowed, ...inspectionPermissions] },
+    })
+    const namespace = await openNamespace(plain, 'prod')
+    const [mine, theirs] = [plain, asking.limited].map(each => new NatsInspection(each, namespace))
+    const node = { name: 'a', incarnation: '1' }
+    await new NatsHeartbeats(asking.admin, namespace, node).beat()
+    await new NatsInspection(asking.admin, namespace).answer('a', sampleReport)
+    await new NatsInspection(admin, namespace).answer('a', sampleReport)
+    const question = { depth: 'nodes' } as const
+
+    expect(await theirs!.names()).toEqual(['a'])
+    expect(await theirs!.ask('a', question, { timeoutMs: 2_000 })).toEqual(sampleReport())
+    expect(await theirs!.ask('b', question, { timeoutMs: 2_000 })).toBeUndefined()
+    const denied = (subject: string) => ({ code: 'PERMISSION_DENIED', fields: { subject } })
+    await expect(mine!.names()).rejects.toMatchObject(denied('$JS.API.STREAM.INFO.KV_hf_prod_leases'))
+    await expect(mine!.ask('a', question, { timeoutMs: 2_000 })).rejects.toMatchObject(
+      denied('hf.prod.ask.a'),
+    )
+  })
+
   it('of a node suffice for all it does once its namespace exists', async () => {
     const { admin, limited } = await limitedTo(nodePermissions)
     const namespace = await provision(limited, { namespace: 'prod' })
@@ -326,6 +372,12 @@ describe('permissions', () => {
     await claimName(limited, namespace, node)
     await heartbeats.listen({ alive: name => alive.push(name), left: name => left.push(name) })
     leases.onReleased(partition => released.push(partition))
+    await new NatsInspection(limited, namespace).answer('a', sampleReport)
+    const asked = await new NatsInspection(admin, namespace).ask(
+      'a',
+      { depth: 'nodes' },
+      { timeoutMs: 2_000 },
+    )
     const paused: (string | undefined)[] = []
     const pauses = new NatsPauses(limited, namespace)
     await pauses.watch({ changed: scope => paused.push(scope), ended: () => paused.push('ended') })
@@ -365,6 +417,7 @@ describe('permissions', () => {
     for await (const row of store.scan(all.slice(0, 3))) scanned.push(row.address.id)
 
     expect([alive, left, released, paused]).toEqual([['a'], ['a'], [3], ['order']])
+    expect(asked).toEqual(sampleReport())
     expect([parked.length, parkedOf]).toEqual([1, [parkedAddress]])
     await expect(claimName(limited, namespace, node)).rejects.toMatchObject({ code: 'NODE_NAME_TAKEN' })
     expect(await store.load(address)).toMatchObject({ record: { id: 'o-1' } })

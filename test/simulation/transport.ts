@@ -19,6 +19,7 @@ import { MemoryBlobs } from '../../src/memory/blobs.ts'
 import { MemoryEventSink } from '../../src/memory/events.ts'
 import { MemoryHeartbeats } from '../../src/memory/heartbeats.ts'
 import { MemoryHints } from '../../src/memory/hints.ts'
+import { MemoryInspection } from '../../src/memory/inspection.ts'
 import { MemoryLeases } from '../../src/memory/leases.ts'
 import { MemorySnapshots } from '../../src/memory/snapshots.ts'
 import { MemoryStore } from '../../src/memory/store.ts'
@@ -56,6 +57,7 @@ export function simClientTransport(context: SimTransportContext): ClientTranspor
     blobs: simBlobs(context),
     hints: simHints(context),
     inbox: simInbox(context),
+    inspection: new MemoryInspection(namespace),
     partitions: namespace.partitions,
     pauses: simPauses(context),
     replies: simReplies(context),
