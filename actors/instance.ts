@@ -160,7 +160,9 @@ export class Instance<D extends Delivery> {
       status: draft.status,
       state: formatState((draft.liveSnapshot as { readonly value?: unknown }).value),
       isHeld: this.#isHeld,
-      children: withActivities ? draft.activities.map(supervisedActivity) : [],
+      children: withActivities
+        ? draft.activities.map(activity => supervisedActivity(activity, this.#isStopped))
+        : [],
     }
   }
 

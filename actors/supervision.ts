@@ -61,8 +61,8 @@ export interface SupervisedInstance {
 export interface SupervisedActivity {
   readonly path: ActorPath
   readonly src: string
-  /** `waiting`: for another attempt. `delegated`: to other instances. */
-  readonly state: 'running' | 'waiting' | 'delegated'
+  /** `waiting`: for another attempt. `stopped`: until its instance goes on. `delegated`: to other instances. */
+  readonly state: 'running' | 'stopped' | 'waiting' | 'delegated'
   readonly attempt: number
   /** When the first attempt was asked for: milliseconds since the epoch. */
   readonly startedAt: number
@@ -73,10 +73,11 @@ export interface SupervisedActivity {
 }
 
 /** An activity as its record has it. */
-export function supervisedActivity(activity: ActivityRecord): SupervisedActivity {
+export function supervisedActivity(activity: ActivityRecord, isStopped: boolean): SupervisedActivity {
   const { attempt, bulk, child, lastError, path, retryAt, src, startedAt } = activity
   const isDelegated = child !== undefined || bulk !== undefined
-  const state = retryAt !== undefined ? 'waiting' : isDelegated ? 'delegated' : 'running'
+  const own = isStopped ? 'stopped' : 'running'
+  const state = retryAt !== undefined ? 'waiting' : isDelegated ? 'delegated' : own
   return {
     path,
     src,

@@ -131,9 +131,9 @@ function activityBranch(activity: SupervisedActivity, { now, style }: TreeView):
     state === 'waiting' && retryAt !== undefined
       ? { text: `attempt ${attempt} failed, next ${formatDue(retryAt, now)}`, paint: style.yellow }
       : { text: state === 'running' ? `attempt ${attempt} running` : state, paint: style.cyan },
-    { text: `since ${formatAge(now - startedAt)}`, paint: style.dim },
   ]
   if (lastError !== undefined) pieces.push({ text: errorText(lastError), paint: style.red })
+  pieces.push({ text: `since ${formatAge(now - startedAt)}`, paint: style.dim })
   return { pieces, children: [] }
 }
 

@@ -113,9 +113,9 @@ describe('the supervision tree', () => {
     const [two] = instancesIn(await client.tree({ workflow: 'worker' }))
     expect(two!.children).toMatchObject([{ src: 'work', state: 'running', attempt: 1, lastError: undefined }])
     await client.pauseWorkflow(worker)
-    await expect
-      .poll(async () => instancesIn(await client.tree({ workflow: 'worker' }))[0]?.isHeld)
-      .toBe(true)
+    const held = async () => instancesIn(await client.tree({ workflow: 'worker' }))[0]!
+    await expect.poll(async () => (await held()).isHeld).toBe(true)
+    expect((await held()).children).toMatchObject([{ src: 'work', state: 'stopped', attempt: 1 }])
   }, 60_000)
 
   it('shows how often a partition had to be opened anew, and why', async () => {
