@@ -65,9 +65,9 @@ function fitted(pieces: readonly Piece[], width: number): string {
 
 function nodeBranch(node: NodeSummary, view: TreeView): Branch {
   const { now, style } = view
-  const name = { text: node.name, paint: style.bold }
+  const name: Piece = { text: node.name, paint: text => style.bold(text) }
   if (!node.isAnswering)
-    return { pieces: [name, { text: 'does not answer', paint: style.red }], children: [] }
+    return { pieces: [name, { text: 'does not answer', paint: text => style.red(text) }], children: [] }
   const { activities, partitions, resident, startedAt, version } = node
   const facts = [
     `${partitions.serving.length} of ${counted(partitions.total, 'partition')}`,
@@ -80,7 +80,7 @@ function nodeBranch(node: NodeSummary, view: TreeView): Branch {
   ]
   const shown = node.children.filter(partition => isOfInterest(partition, view.depth))
   return {
-    pieces: [name, ...facts.map(text => ({ text, paint: style.dim }))],
+    pieces: [name, ...facts.map((fact): Piece => ({ text: fact, paint: text => style.dim(text) }))],
     children: shown.map(partition => partitionBranch(partition, view)),
   }
 }
@@ -96,18 +96,23 @@ function partitionBranch(partition: SupervisedPartition, view: TreeView): Branch
   const plain = state.replace('owned.', '')
   const pieces: Piece[] = [
     { text: `partition ${partition.partition}` },
-    { text: plain, paint: plain === 'serving' ? style.cyan : style.yellow },
+    { text: plain, paint: text => (plain === 'serving' ? style.cyan(text) : style.yellow(text)) },
   ]
-  if (term !== undefined) pieces.push({ text: `term ${term}`, paint: style.dim })
-  pieces.push({ text: counted(resident, 'instance'), paint: style.dim })
+  if (term !== undefined) pieces.push({ text: `term ${term}`, paint: text => style.dim(text) })
+  pieces.push({ text: counted(resident, 'instance'), paint: text => style.dim(text) })
   const last = restarts.failures.at(-1)
   if (last !== undefined) {
-    pieces.push({ text: counted(restarts.count, 'restart'), paint: style.yellow })
-    pieces.push({ text: `${formatAge(now - last.at)} ago: ${errorText(last)}`, paint: style.red })
+    pieces.push({ text: counted(restarts.count, 'restart'), paint: text => style.yellow(text) })
+    pieces.push({
+      text: `${formatAge(now - last.at)} ago: ${errorText(last)}`,
+      paint: text => style.red(text),
+    })
   }
   const more = resident - children.length
   const hasMore = more > 0 && (depth === 'instances' || depth === 'activities')
-  const rest = hasMore ? [{ pieces: [{ text: `… and ${more} more`, paint: style.dim }], children: [] }] : []
+  const rest: Branch[] = hasMore
+    ? [{ pieces: [{ text: `… and ${more} more`, paint: text => style.dim(text) }], children: [] }]
+    : []
   return { pieces, children: [...children.map(instance => instanceBranch(instance, view)), ...rest] }
 }
 
@@ -120,7 +125,7 @@ function instanceBranch(
     { text: `${markOf(status)} ${formatAddress(address)}`, paint: text => paintStatus(text, status, style) },
     { text: state },
   ]
-  if (isHeld) pieces.push({ text: 'workflow paused', paint: style.yellow })
+  if (isHeld) pieces.push({ text: 'workflow paused', paint: text => style.yellow(text) })
   return { pieces, children: children.map(activity => activityBranch(activity, view)) }
 }
 
@@ -129,11 +134,14 @@ function activityBranch(activity: SupervisedActivity, { now, style }: TreeView):
   const pieces: Piece[] = [
     { text: src },
     state === 'waiting' && retryAt !== undefined
-      ? { text: `attempt ${attempt} failed, next ${formatDue(retryAt, now)}`, paint: style.yellow }
-      : { text: state === 'running' ? `attempt ${attempt} running` : state, paint: style.cyan },
+      ? {
+          text: `attempt ${attempt} failed, next ${formatDue(retryAt, now)}`,
+          paint: text => style.yellow(text),
+        }
+      : { text: state === 'running' ? `attempt ${attempt} running` : state, paint: text => style.cyan(text) },
   ]
-  if (lastError !== undefined) pieces.push({ text: errorText(lastError), paint: style.red })
-  pieces.push({ text: `since ${formatAge(now - startedAt)}`, paint: style.dim })
+  if (lastError !== undefined) pieces.push({ text: errorText(lastError), paint: text => style.red(text) })
+  pieces.push({ text: `since ${formatAge(now - startedAt)}`, paint: text => style.dim(text) })
   return { pieces, children: [] }
 }
 
