@@ -49,7 +49,8 @@ export function summaryOf(headers: MsgHdrs): RecordSummary | undefined {
   const commit = values.get(names.commit) ?? ''
   const workflowVersion = Number(values.get(names.workflowVersion))
   const owes = Number(values.get(names.owes))
-  const dueAt = values.has(names.due) ? Number(values.get(names.due)) : undefined
+  // Older builds wrote parts of milliseconds.
+  const dueAt = values.has(names.due) ? Math.ceil(Number(values.get(names.due))) : undefined
   const isOurs =
     statuses.includes(status) &&
     commit !== '' &&

@@ -55,6 +55,12 @@ describe('record headers', () => {
     )
   })
 
+  it('are read where an older build has written parts of a millisecond', () => {
+    const headers = recordHeaders(sampleSummary({ dueAt: 1_770_091_506_789.25 }), 0)
+
+    expect(summaryOf(overTheWire(headers))?.dueAt).toBe(1_770_091_506_790)
+  })
+
   it('cut names of states and events that are very long, between characters', () => {
     const summary = sampleSummary({ state: '🧾'.repeat(5_000), event: 'x'.repeat(5_000) })
 
