@@ -3,13 +3,25 @@ import {
   isControl,
   type ControlEnvelope,
   type Delivery,
+  type Envelope,
   type Rejection,
   type StartEnvelope,
 } from './envelope.ts'
 import { isUnborn } from './incident.ts'
+import { poolWorkflow } from './pool.ts'
 import { isFinal, type InstanceRecord } from './record.ts'
 import { isRepetition } from './repetition.ts'
 import type { Decision } from './turn.ts'
+
+/** A pool is never over, so it can be neither cancelled nor failed. Its state says who holds what: nobody may edit that. */
+const forPools: ReadonlySet<Envelope['type']> = new Set([
+  'acquire',
+  'pause',
+  'release',
+  'resume',
+  'retry',
+  'skip',
+])
 
 /** What there is of an instance. Of one that had finished before it was loaded there is only the record. */
 export interface Known {
@@ -25,6 +37,9 @@ export interface Known {
 export function objectionTo({ envelope, seq, isInOrder }: Delivery, known: Known): Decision | undefined {
   const { draft, finished, start } = known
   const name = `${envelope.target.workflow}/${envelope.target.id}`
+  if (envelope.target.workflow === poolWorkflow && !forPools.has(envelope.type)) {
+    return rejected('WORKFLOW_UNKNOWN', `${name} is a pool: it takes no ${envelope.type}`)
+  }
   if (envelope.type === 'start') {
     if (start === undefined) return undefined
     // However far the cursor is: a refused start that comes again is refused again, until it is kept as a dead letter.
@@ -35,6 +50,7 @@ export function objectionTo({ envelope, seq, isInOrder }: Delivery, known: Known
     draft?.knows(envelope, seq, isInOrder) ??
     (finished !== undefined && isRepetition(finished, envelope, seq, isInOrder))
   if (isKnown) return { type: 'duplicate' }
+  if (envelope.type === 'acquire' && start === undefined) return undefined
   if (start === undefined) return rejected('INSTANCE_NOT_FOUND', `${name} does not exist: start it first`)
   if (isControl(envelope)) {
     const objection = objectionToControl(envelope, name, known)
@@ -80,6 +96,13 @@ function notBegun(name: string, what: string): Decision {
     'INSTANCE_NOT_BEGUN',
     `${name} has not begun, there is nothing to ${what}: retry or fail its start`,
   )
+}
+
+/** The start that a pool never gets: its first acquire makes it. Undefined when it is none. */
+export function startOfPool(envelope: Envelope): StartEnvelope | undefined {
+  if (envelope.type !== 'acquire') return undefined
+  const { id, target, time } = envelope
+  return { type: 'start', id, target, time, input: undefined, inputDigest: poolWorkflow }
 }
 
 /** A child must be the child of that invocation, or the one that waits for it would wait for ever. */

@@ -24,6 +24,7 @@ import {
   type Delivery,
   type EditEnvelope,
   type Envelope,
+  type GrantEnvelope,
   type StartEnvelope,
 } from './envelope.ts'
 import { isRuntimeError } from './errors.ts'
@@ -33,6 +34,8 @@ import { Invocations } from './invocations.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import { Outbox, type ItemEntry, type TaskEntry } from './outbox.ts'
 import { PendingEffects } from './pending-effects.ts'
+import { Permits } from './permits.ts'
+import type { PoolGranted } from './pool.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import { plainError } from './plain-error.ts'
@@ -118,7 +121,9 @@ export class Draft {
     this.#family = family
     const logicOf = (path: ActorPath) => this.#tree.logicOf(path)
     const remotes = new Remotes({ address, logicOf, outbox: this.#outbox })
-    this.#invocations = new Invocations({ bulks, effects, family, logicOf, remotes }, base.activities)
+    const permits = new Permits(address, this.#outbox)
+    const parts = { bulks, effects, family, logicOf, permits, remotes }
+    this.#invocations = new Invocations(parts, base.activities)
   }
 
   /**
@@ -310,10 +315,9 @@ export class Draft {
   }
 
   /**
-   * Fires every timer that is due, in the order they were due, then ends the activities and the attempts of workers whose
-   * time is up, and begins every retry that is due. What becomes due by that is for the next call. When its time to come
-   * to an end is over, it
-   * stops.
+   * Fires every timer that is due, in the order they were due, then ends the activities, the waits for a pool and the
+   * attempts of workers whose time is up, and begins every retry that is due. What becomes due by that is for the next
+   * call. When its time to come to an end is over, it stops.
    *
    * @param until the number of a timer, which is only taken out: neither it nor what was due after it happens
    */
@@ -505,6 +509,12 @@ export class Draft {
         const { path, incarnation, index, attempt, outcome } = envelope
         return this.#report({ type: 'settled', path, incarnation, index, attempt, outcome }, now)
       }
+      case 'grant':
+        return this.#grant(envelope, now)
+      case 'acquire':
+      case 'release':
+        // Only the machine of a pool is sent these: see admission.ts.
+        return this.#send('', { ...envelope }, now)
       case 'cancel':
         return this.#cancel(envelope, now)
       case 'fail':
@@ -625,6 +635,15 @@ export class Draft {
     return this.#collect(this.#tree.send(path, event), now, event.type)
   }
 
+  /** One that nobody wants is given back, so it changes something, too. */
+  #grant(grant: GrantEnvelope, now: number): Reception {
+    this.#lastEvent = grant.type
+    if (!this.#invocations.grant(grant)) return 'accepted'
+    const event = { type: 'workflow.granted', pool: grant.pool } as const satisfies PoolGranted
+    this.#collect(this.#tree.sendFrom(grant.path, event), now, event.type)
+    return 'accepted'
+  }
+
   /** @param details of the last heartbeat, if they are news */
   #settle(activity: ActivityRecord, outcome: LeafOutcome, now: number, details?: unknown): Reception {
     if (outcome.status === 'done') return this.#conclude(activity, outcome, now)
@@ -701,7 +720,8 @@ export class Draft {
     switch (effect.type) {
       case 'setTimer': {
         const { owner, id, target, to, event, delayMs } = effect
-        const dueAt = now + Math.max(0, delayMs)
+        // Whole: with parts of a millisecond the headers could not be read, nor the timer found again.
+        const dueAt = Math.ceil(now + Math.max(0, delayMs))
         const timer = { owner, id, target, event, dueAt, seq: ++this.#counter }
         this.#timers.set(to === undefined ? timer : { ...timer, to })
         return

@@ -1,6 +1,7 @@
 import type { ParentLink } from './child-workflow.ts'
 import type { ActorPath, Address } from './address.ts'
 import type { EventObject } from './event.ts'
+import type { PermitHolder } from './pool.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
 
@@ -57,6 +58,31 @@ export interface SettleMessage {
   readonly outcome: LeafOutcome
 }
 
+/** Asks a pool for permits. The first one makes the pool. */
+export interface AcquireMessage {
+  readonly type: 'acquire'
+  readonly holder: PermitHolder
+  /** How many it wants. */
+  readonly permits: number
+  readonly priority: number
+  /** How many the pool has. */
+  readonly size: number
+}
+
+/** Tells a pool that permits are not wanted any more, whether they were given or not. */
+export interface ReleaseMessage {
+  readonly type: 'release'
+  readonly holder: PermitHolder
+}
+
+/** Tells an instance that a pool has given it what an invocation asked for. */
+export interface GrantMessage {
+  readonly type: 'grant'
+  readonly pool: string
+  readonly path: ActorPath
+  readonly incarnation: number
+}
+
 /** Ends the instance: whoever wanted it does not any more. See cancellation.ts. */
 export interface CancelMessage {
   readonly type: 'cancel'
@@ -111,6 +137,8 @@ export type SendEnvelope = EnvelopeBase & SendMessage
 export type SettleEnvelope = EnvelopeBase & SettleMessage
 export type CancelEnvelope = EnvelopeBase & CancelMessage
 export type EditEnvelope = EnvelopeBase & EditMessage
+export type PoolEnvelope = EnvelopeBase & (AcquireMessage | ReleaseMessage)
+export type GrantEnvelope = EnvelopeBase & GrantMessage
 
 /**
  * Says whether the instance shall go on at all. It overtakes what waits for an instance that takes nothing, so its place
@@ -120,10 +148,26 @@ export type ControlEnvelope = EnvelopeBase &
   (CancelMessage | EditMessage | FailMessage | PauseMessage | ResumeMessage | RetryMessage | SkipMessage)
 
 /** A message on the wire. */
-export type Envelope = StartEnvelope | SendEnvelope | SettleEnvelope | ControlEnvelope
+export type Envelope =
+  | StartEnvelope
+  | SendEnvelope
+  | SettleEnvelope
+  | PoolEnvelope
+  | GrantEnvelope
+  | ControlEnvelope
+
+/** What an instance takes in order, and only while it goes on. */
+const contentTypes: ReadonlySet<Envelope['type']> = new Set([
+  'acquire',
+  'grant',
+  'release',
+  'send',
+  'settle',
+  'start',
+])
 
 export function isControl(envelope: Envelope): envelope is ControlEnvelope {
-  return envelope.type !== 'send' && envelope.type !== 'settle' && envelope.type !== 'start'
+  return !contentTypes.has(envelope.type)
 }
 
 /** An envelope as the owner of its partition received it. */

@@ -104,11 +104,15 @@ function typeOfEnvelope(envelope: Exclude<Envelope, EditEnvelope>): string {
       return envelope.event.type
     case 'start':
       return 'xstate.init'
+    case 'grant':
+      return 'workflow.granted'
     case 'settle':
       return `xstate.${envelope.outcome.status}.actor.${envelope.path}`
+    case 'acquire':
     case 'cancel':
     case 'fail':
     case 'pause':
+    case 'release':
     case 'resume':
     case 'retry':
     case 'skip':

@@ -13,6 +13,9 @@ const sessionPrefix = 'instance:'
  */
 export const startInstanceType = 'xstate.start.instance'
 
+/** The same for an event that stands for the message it carries. Only machines of the runtime's own send it. */
+export const postMessageType = 'xstate.post.message'
+
 /**
  * Stands for another instance where XState wants a reference to an actor: the target of `sendTo`. It holds nothing but
  * the address, and what is sent to it goes out with the commit.

@@ -34,10 +34,10 @@
  * Nothing in here waits. I/O is asked of the host and comes back as a call.
  */
 import type { ActivityReport } from './activity.ts'
-import { objectionTo } from './admission.ts'
+import { objectionTo, startOfPool } from './admission.ts'
 import { Draft } from './draft.ts'
 import type { CancelManner } from './cancellation.ts'
-import type { Delivery, EditEnvelope, Envelope } from './envelope.ts'
+import type { Delivery, EditEnvelope, Envelope, StartEnvelope } from './envelope.ts'
 import { RuntimeError } from './errors.ts'
 import { StepFailure, type Incident } from './incident.ts'
 import type { InstanceHost } from './instance-host.ts'
@@ -442,6 +442,8 @@ export class Instance<D extends Delivery> {
     if (envelope.type === 'start') {
       this.#start = envelope
       this.#adopt(Draft.unborn(this.#workflow, envelope, seq, now))
+    } else {
+      this.#beginPool(envelope, seq, now)
     }
     this.#draft!.suspend(incident, delivery)
     return { type: 'suspended' }
@@ -488,11 +490,22 @@ export class Instance<D extends Delivery> {
     if (objection !== undefined) return objection
     const { envelope, seq } = delivery
     if (envelope.type === 'edit') return this.#edit(envelope, seq, now)
-    if (envelope.type !== 'start')
-      return { type: this.#draft!.deliver(envelope, seq, now, delivery.isInOrder) }
-    this.#adopt(Draft.start(this.#workflow, envelope, seq, now))
-    this.#start = envelope
-    return { type: 'accepted' }
+    if (envelope.type === 'start') {
+      this.#begin(envelope, seq, now)
+      return { type: 'accepted' }
+    }
+    this.#beginPool(envelope, seq, now)
+    return { type: this.#draft!.deliver(envelope, seq, now, delivery.isInOrder) }
+  }
+
+  #begin(start: StartEnvelope, seq: number, now: number): void {
+    this.#adopt(Draft.start(this.#workflow, start, seq, now))
+    this.#start = start
+  }
+
+  #beginPool(envelope: Envelope, seq: number, now: number): void {
+    const start = this.#draft === undefined ? startOfPool(envelope) : undefined
+    if (start !== undefined) this.#begin(start, seq, now)
   }
 
   #edit(envelope: EditEnvelope, seq: number, now: number): Decision {

@@ -3,9 +3,12 @@ import { bulkSpecOf } from './bulk.ts'
 import type { Bulks } from './bulks.ts'
 import { childSpecOf } from './child-workflow.ts'
 import type { Effect } from './effect.ts'
+import type { GrantMessage } from './envelope.ts'
 import type { Family } from './family.ts'
 import type { TaskEntry } from './outbox.ts'
 import type { PendingEffects } from './pending-effects.ts'
+import { waitedInVain, type Permits } from './permits.ts'
+import { poolSpecOf } from './pool.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { ActivityRecord } from './record.ts'
@@ -20,6 +23,7 @@ export interface InvocationsContext {
   readonly effects: PendingEffects
   readonly family: Family
   readonly logicOf: (path: ActorPath) => unknown
+  readonly permits: Permits
   readonly remotes: Remotes
 }
 
@@ -29,25 +33,27 @@ export class Invocations {
   readonly #effects: PendingEffects
   readonly #family: Family
   readonly #logicOf: (path: ActorPath) => unknown
+  readonly #permits: Permits
   readonly #remotes: Remotes
   readonly #byPath = new Map<ActorPath, ActivityRecord>()
   /** Those that the stored record says are running, until they are. */
   #lost: readonly ActivityRecord[]
 
   constructor(
-    { bulks, effects, family, logicOf, remotes }: InvocationsContext,
+    { bulks, effects, family, logicOf, permits, remotes }: InvocationsContext,
     activities: readonly ActivityRecord[],
   ) {
     this.#bulks = bulks
     this.#effects = effects
     this.#family = family
     this.#logicOf = logicOf
+    this.#permits = permits
     this.#remotes = remotes
     for (const activity of activities) this.#byPath.set(activity.path, activity)
     this.#lost = activities.length === 0 ? none : activities.filter(activity => this.#mustRun(activity))
   }
 
-  /** When the earliest retry is due, or the time of one or of an attempt is up; Infinity when none waits for time. */
+  /** When the earliest retry is due, or the time of one, of an attempt or of a wait is up; Infinity when none waits for time. */
   get dueAt(): number {
     let earliest = Number.POSITIVE_INFINITY
     for (const { deadlineAt, remote, retryAt } of this.#byPath.values()) {
@@ -83,12 +89,22 @@ export class Invocations {
     return this.#byPath.get(path)?.incarnation === incarnation
   }
 
-  /** @param logic what it runs: children do the work when that says so */
+  /** @param logic what it runs: children do the work when that says so, or a pool is asked */
   start(activity: ActivityRecord, logic: unknown): void {
     const asked = supervisor.asked(activity, activitySpecOf(logic))
-    const delegated = this.#family.mayGrow ? this.#delegate(asked, logic) : asked
+    const delegated = this.#delegate(asked, logic)
     if (runsHere(delegated)) this.#begin(delegated, delegated.startedAt)
     else this.#byPath.set(activity.path, delegated)
+  }
+
+  /** A pool has given what an invocation asked for. Answers whether it has waited for that. */
+  grant({ pool, path, incarnation }: GrantMessage): boolean {
+    const activity = this.#byPath.get(path)
+    const permit = activity?.incarnation === incarnation ? activity.permit : undefined
+    if (permit === undefined) this.#permits.giveBack(pool, { path, incarnation })
+    if (activity === undefined || permit?.isHeld !== false) return false
+    this.#byPath.set(path, { ...activity, deadlineAt: undefined, permit: { ...permit, isHeld: true } })
+    return true
   }
 
   /** Hands it an event. */
@@ -120,7 +136,11 @@ export class Invocations {
     for (const activity of this.#byPath.values()) {
       if (activity.deadlineAt === undefined || activity.deadlineAt > now) continue
       over ??= []
-      over.push(supervisor.expired(activity, this.#specOf(activity)))
+      over.push(
+        activity.permit === undefined
+          ? supervisor.expired(activity, this.#specOf(activity))
+          : { type: 'failed', activity, error: waitedInVain(activity) },
+      )
     }
     return over ?? none
   }
@@ -132,8 +152,10 @@ export class Invocations {
 
   /** It is over. */
   end(path: ActorPath): void {
+    const activity = this.#byPath.get(path)
     this.#byPath.delete(path)
     this.#bulks.stop(path)
+    if (activity?.permit !== undefined) this.#permits.giveBack(activity.permit.pool, activity)
   }
 
   /** It is no longer wanted. */
@@ -141,8 +163,9 @@ export class Invocations {
     const activity = this.#byPath.get(path)
     if (activity === undefined) return
     this.#byPath.delete(path)
-    const { child, incarnation, remote } = activity
+    const { child, incarnation, permit, remote } = activity
     if (child !== undefined) this.#family.stop(child)
+    else if (permit !== undefined) this.#permits.giveBack(permit.pool, activity)
     else if (remote !== undefined) this.#remotes.recall(activity)
     // Of one that was started and stopped before any commit nobody need ever know.
     else if (!this.#bulks.stop(path) && !this.#effects.withdrawActivity(incarnation)) {
@@ -239,6 +262,9 @@ export class Invocations {
   }
 
   #delegate(activity: ActivityRecord, logic: unknown): ActivityRecord {
+    const pool = poolSpecOf(logic)
+    if (pool !== undefined) return this.#permits.request(activity, pool)
+    if (!this.#family.mayGrow) return activity
     const child = childSpecOf(logic)
     if (child !== undefined) return this.#family.start(activity, child)
     const bulk = bulkSpecOf(logic)
@@ -284,8 +310,12 @@ export class Invocations {
   }
 }
 
-/** One that waits for its next attempt does not, nor one that others do. A bulk without children ends here. */
-function runsHere({ bulk, child, remote, retryAt }: ActivityRecord): boolean {
-  if (retryAt !== undefined || child !== undefined || remote !== undefined) return false
+/**
+ * One that waits for its next attempt does not, nor one that others do, or that a pool is asked for. A bulk without
+ * children ends here.
+ */
+function runsHere({ bulk, child, permit, remote, retryAt }: ActivityRecord): boolean {
+  if (retryAt !== undefined || child !== undefined || permit !== undefined || remote !== undefined)
+    return false
   return bulk === undefined || bulk.total === 0
 }

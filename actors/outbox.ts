@@ -1,6 +1,6 @@
 import type { Effect } from './effect.ts'
 import { checkEvent } from './event.ts'
-import { startInstanceType } from './instance-ref.ts'
+import { postMessageType, startInstanceType } from './instance-ref.ts'
 import type { PendingEffects } from './pending-effects.ts'
 import type { BulkChunk } from './bulk.ts'
 import type { ActorPath, Address } from './address.ts'
@@ -79,6 +79,7 @@ export class Outbox {
   /** Promises an event to another instance, or asks it to start. */
   postEvent(target: Address, event: EventObject): void {
     if (event.type === startInstanceType) this.post(target, { type: 'start', input: event['input'] })
+    else if (event.type === postMessageType) this.post(target, event['message'] as PostedMessage)
     else this.post(target, { type: 'send', event: checkEvent(event) })
   }
 

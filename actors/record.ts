@@ -8,9 +8,18 @@ import type { ActorPath, Address } from './address.ts'
 import type { BulkRecord, BulkResult } from './bulk.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { ParentLink } from './child-workflow.ts'
-import type { CancelMessage, SendMessage, SettleMessage, StartMessage } from './envelope.ts'
+import type {
+  AcquireMessage,
+  CancelMessage,
+  GrantMessage,
+  ReleaseMessage,
+  SendMessage,
+  SettleMessage,
+  StartMessage,
+} from './envelope.ts'
 import type { EventObject } from './event.ts'
 import type { Incident } from './incident.ts'
+import type { PermitRecord } from './pool.ts'
 import type { RemoteRecord, TaskName } from './remote-activity.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 
@@ -76,7 +85,7 @@ export interface ActivityRecord {
   readonly retryAt?: number | undefined
   /** The error of the last attempt, kept while the next one waits or runs. */
   readonly lastError?: unknown
-  /** When all its attempts must be over: milliseconds since the epoch. Absent: never. */
+  /** When all its attempts, or its wait for a pool, must be over: milliseconds since the epoch. Absent: never. */
   readonly deadlineAt?: number | undefined
   /** The details of the last heartbeat that gave some. */
   readonly lastHeartbeat?: unknown
@@ -88,6 +97,8 @@ export interface ActivityRecord {
   readonly bulk?: BulkRecord | undefined
   /** Who does the work, when it is a worker: nothing runs here, the result arrives as a message. */
   readonly remote?: RemoteRecord | undefined
+  /** What it waits for or holds, when it stands for permits of a pool: nothing runs here. */
+  readonly permit?: PermitRecord | undefined
 }
 
 /** The instance that stands behind an activity. */
@@ -98,7 +109,14 @@ export interface ActivityChild {
 }
 
 /** A message to another instance. The digest of an input is made when it is delivered. */
-export type PostedMessage = Omit<StartMessage, 'inputDigest'> | SendMessage | SettleMessage | CancelMessage
+export type PostedMessage =
+  | Omit<StartMessage, 'inputDigest'>
+  | SendMessage
+  | SettleMessage
+  | CancelMessage
+  | AcquireMessage
+  | ReleaseMessage
+  | GrantMessage
 
 /** Something to deliver to the outside after the commit, at least once, under a stable id. */
 export type OutboxEntry =

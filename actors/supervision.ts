@@ -61,7 +61,7 @@ export interface SupervisedInstance {
 export interface SupervisedActivity {
   readonly path: ActorPath
   readonly src: string
-  /** `waiting`: for another attempt. `stopped`: until its instance goes on. `delegated`: to other instances. */
+  /** `waiting`: for another attempt. `stopped`: until its instance goes on. `delegated`: to other instances, a pool among them. */
   readonly state: 'running' | 'stopped' | 'waiting' | 'delegated'
   readonly attempt: number
   /** When the first attempt was asked for: milliseconds since the epoch. */
@@ -74,8 +74,8 @@ export interface SupervisedActivity {
 
 /** An activity as its record has it. */
 export function supervisedActivity(activity: ActivityRecord, isStopped: boolean): SupervisedActivity {
-  const { attempt, bulk, child, lastError, path, retryAt, src, startedAt } = activity
-  const isDelegated = child !== undefined || bulk !== undefined
+  const { attempt, bulk, child, lastError, path, permit, retryAt, src, startedAt } = activity
+  const isDelegated = child !== undefined || bulk !== undefined || permit !== undefined
   const own = isStopped ? 'stopped' : 'running'
   const state = retryAt !== undefined ? 'waiting' : isDelegated ? 'delegated' : own
   return {

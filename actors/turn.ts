@@ -65,10 +65,11 @@ export function replacing<D extends Delivery>(item: Waiting<D>, refusal: Error):
   if (item.type === 'report' && !item.isReplaced) {
     return { type: 'report', report: failureInsteadOf(item.report, refusal), isReplaced: true }
   }
-  if (item.type !== 'delivery' || item.isReplaced || item.delivery.envelope.type !== 'settle')
-    return undefined
+  if (item.type !== 'delivery' || item.isReplaced) return undefined
+  const original = item.delivery.envelope
+  if (original.type !== 'settle' && original.type !== 'grant') return undefined
   const outcome = { status: 'error', error: refusal } as const
-  const envelope = { ...item.delivery.envelope, outcome }
+  const envelope = { ...original, type: 'settle', outcome } as const
   return { type: 'delivery', delivery: { ...item.delivery, envelope }, isReplaced: true }
 }
 

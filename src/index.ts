@@ -10,6 +10,7 @@ export type { Incident, IncidentCause, IncidentCode } from '../actors/incident.t
 export type { OnError } from '../actors/machine.ts'
 export type { ActivityReport } from '../actors/activity-report.ts'
 export type { Address } from '../actors/address.ts'
+export type { PermitRecord, PoolGranted } from '../actors/pool.ts'
 export type { Failure, Restarts } from '../actors/restarts.ts'
 export type {
   SupervisedActivity,
@@ -43,6 +44,7 @@ export type {
   WaitOptions,
 } from './client/instance-handle.ts'
 export type { InstanceSnapshot, RunningActivity } from './client/instance-snapshot.ts'
+export type { PoolSnapshot } from './client/pool-snapshot.ts'
 export { startServer } from './nats/server.ts'
 export type { NatsServer, StartServerOptions } from './nats/server.ts'
 export type { ConnectionOptions, RegisteredWorkflow } from './nats/transport.ts'
@@ -89,6 +91,8 @@ export type {
 } from './workflow/define-workflow.ts'
 export type { Duration } from './workflow/duration.ts'
 export type { Persist } from './workflow/persist.ts'
+export { pool } from './workflow/pool.ts'
+export type { PoolOptions, PoolRequest } from './workflow/pool.ts'
 export type { QueueingOptions, RateOptions } from './workflow/queueing-options.ts'
 export { instanceRef, startInstance } from './workflow/instance-ref.ts'
 export type { InstanceStart } from './workflow/instance-ref.ts'

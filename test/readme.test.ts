@@ -66,6 +66,7 @@ describe('the README', () => {
     ['cancelling', /^cancelling\ncancelled\n$/],
     ['incidents', /^suspended\ni-1 STEP_FAILED SyntaxError: .*\n\{ settled: 1, suspended: \[\] \}\n10\.5\n$/],
     ['remote', /^cat-640\.png\n$/],
+    ['pools', /^all built, two at a time\n$/],
     ['dead-letters', /^1 INSTANCE_NOT_FOUND till\/t-1 .*\n\{ replayed: 1, left: 0 \}\n5\n$/],
   ])('has a program %s that typechecks and runs', { timeout: 60_000 }, async (name, expected) => {
     const program = blockNamed(name).replace("'holdfast'", "'../../../src/index.ts'")

@@ -51,6 +51,8 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = Object.freeze({
   PARTITION_COUNT_MISMATCH: 5,
   PAYLOAD_TOO_LARGE: 3,
   PERMISSION_DENIED: 8,
+  POOL_FULL: 6,
+  POOL_TIMEOUT: 6,
   RECORD_FORMAT_UNSUPPORTED: 9,
   RECORD_MALFORMED: 9,
   RESTARTS_EXCEEDED: 6,

@@ -9,6 +9,7 @@ import { incidents } from './commands/incidents.ts'
 import { list } from './commands/list.ts'
 import { nodes } from './commands/nodes.ts'
 import { pause } from './commands/pause.ts'
+import { pools } from './commands/pools.ts'
 import { result } from './commands/result.ts'
 import { resume } from './commands/resume.ts'
 import { send } from './commands/send.ts'
@@ -42,6 +43,7 @@ const commands: readonly Command[] = [
   incidents,
   nodes,
   tree,
+  pools,
 ]
 
 /** Runs a command line, without the program's name, and answers the exit code. Never throws. */

@@ -1,5 +1,6 @@
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
 import type { Snapshots } from '../../actors/ports.ts'
+import { poolWorkflow } from '../../actors/pool.ts'
 import { isFinal, type InstanceStatus } from '../../actors/record.ts'
 import { cancelInstance, type CancelContext, type CancelOptions } from './cancel.ts'
 
@@ -66,6 +67,8 @@ export async function cancelAll(
       signal?.throwIfAborted()
       const { address, summary } = next.value
       const { status } = summary
+      // A pool is never over: those that wait and hold are cancelled, and give back what they have.
+      if (address.workflow === poolWorkflow) continue
       if (isFinal(status) || (wanted !== undefined && status !== wanted)) continue
       try {
         const outcome = await cancelInstance(context, address, { ...how, ...(signal && { signal }) })

@@ -1,6 +1,7 @@
 import type { BulkResult, BulkResults } from '../../actors/bulk.ts'
 import type { StartEnvelope } from '../../actors/envelope.ts'
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
+import { poolWorkflow } from '../../actors/pool.ts'
 import type { Blobs, Inspection, Pauses, RecordFilter, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { InstanceStatus } from '../../actors/record.ts'
@@ -17,6 +18,7 @@ import { settleEach, withEach, type IncidentsSettled } from './incidents.ts'
 import { InstanceHandle, type ControlOptions, type HandleContext } from './instance-handle.ts'
 import type { InstanceSnapshot } from './instance-snapshot.ts'
 import { publishForOutcome } from './outcome.ts'
+import { toPoolSnapshot, type PoolSnapshot } from './pool-snapshot.ts'
 import { askNodes, type NodesOptions, type NodeSummary, type TreeOptions } from './supervision.ts'
 import {
   pauseFrom,
@@ -204,6 +206,26 @@ export class Client implements AsyncDisposable {
   }
 
   /**
+   * Who holds permits of a pool, and how many wait; undefined when nobody has ever asked it for any.
+   *
+   * @throws RuntimeError `ID_INVALID`; `STORE_UNAVAILABLE`; the signal's reason
+   */
+  async pool(
+    name: string,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<PoolSnapshot | undefined> {
+    const address = { workflow: poolWorkflow, id: checkInstanceId(name) }
+    const stored = await this.#context.snapshots.get(address, options.signal)
+    return stored === undefined ? undefined : toPoolSnapshot(stored)
+  }
+
+  /** The names of the pools there are, in no order. */
+  async *pools(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<string> {
+    const rows = this.#context.snapshots.list({ workflow: poolWorkflow }, options.signal)
+    for await (const { address } of rows) yield address.id
+  }
+
+  /**
    * The suspended instances there are, each once, in no order, as last committed. Reads up to 16 records at a time.
    *
    * @throws RuntimeError as `list`; a record that cannot be read: see `InstanceHandle.get`
@@ -271,7 +293,7 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Pauses every workflow of the namespace, as `pauseWorkflow` pauses one. A workflow that was paused by itself stays so
+   * Pauses every workflow of the namespace, as `pauseWorkflow` pauses one, and the pools. A workflow that was paused by itself stays so
    * when all are resumed.
    *
    * @throws RuntimeError as `pauseWorkflow`

@@ -6,7 +6,7 @@
  * | ----------- | ------ | ------------------------------------------------------------------------- |
  * | id          | all    | a string of 1 to 400 characters; the same id is applied once              |
  * | type        | all    | `start`, `send`, `settle`, or one of the control envelopes: `cancel`,     |
- * |             |        | `pause`, `resume`, `retry`, `skip`, `fail`, `edit`                        |
+ * |             |        | `pause`, `resume`, `retry`, `skip`, `fail`, `edit`; or of pools, below    |
  * | target      | all    | an object: `workflow` and `id`, the address                               |
  * | time        | all    | milliseconds since the epoch, by the sender's clock                       |
  * | cause       | all    | absent, or a string of up to 1,024 characters                             |
@@ -29,6 +29,8 @@
  * | value       | edit   | a string or an object: the state value                                    |
  * | context     | edit   | anything                                                                  |
  *
+ * `acquire`, `release` and `grant` are what nodes send each other about pools: see pool.ts and AcquireMessage,
+ * ReleaseMessage, GrantMessage.
  * `settle` is what nodes send each other about children, and what workers send: see task.ts. Nodes send `cancel`, too.
  * Control envelopes may overtake the others: their `source` is of no interest.
  * Where a field may be absent it may be null. Other fields are ignored.
@@ -36,9 +38,11 @@
 import { mostGraceMs } from '../../actors/cancellation.ts'
 import type { ParentLink } from '../../actors/child-workflow.ts'
 import type {
+  AcquireMessage,
   CancelMessage,
   Envelope,
   EnvelopeBase,
+  GrantMessage,
   SettleMessage,
   SourcePosition,
   StartMessage,
@@ -47,17 +51,45 @@ import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
 import { checkEvent } from '../../actors/event.ts'
 import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
+import { lastPriority, mostPermits, poolWorkflow, type PermitHolder } from '../../actors/pool.ts'
 import { checkInstanceId, isName, nameForm } from '../workflow/address.ts'
 import { digest } from './digest.ts'
 import { decodeValue, encodeValue } from './msgpack.ts'
-import { checkFields, flag, isObject, moment, object, oneOf, nullable, text, textOf, whole } from './shape.ts'
+import {
+  checkFields,
+  flag,
+  isObject,
+  moment,
+  object,
+  oneOf,
+  nullable,
+  text,
+  textOf,
+  whole,
+  wholeOf,
+} from './shape.ts'
 import type { Field } from './shape.ts'
 
 const malformed = 'ENVELOPE_MALFORMED'
 
 const envelopeShape: readonly Field[] = [
   textOf('id', 1, 400),
-  oneOf('type', 'start', 'send', 'settle', 'cancel', 'pause', 'resume', 'retry', 'skip', 'fail', 'edit'),
+  oneOf(
+    'type',
+    'start',
+    'send',
+    'settle',
+    'cancel',
+    'pause',
+    'resume',
+    'retry',
+    'skip',
+    'fail',
+    'edit',
+    'acquire',
+    'release',
+    'grant',
+  ),
   object('target'),
   moment('time'),
   nullable(textOf('cause', 0, 1024)),
@@ -107,6 +139,20 @@ const editShape: readonly Field[] = [
     matches: value => typeof value === 'string' || isObject(value),
   },
 ]
+
+const invocationShape: readonly Field[] = [text('path'), whole('incarnation', 0)]
+
+const acquireShape: readonly Field[] = [
+  wholeOf('permits', 1, mostPermits),
+  wholeOf('priority', 1, lastPriority),
+  wholeOf('size', 1, mostPermits),
+]
+
+const holderShape: readonly Field[] = [object('address'), ...invocationShape]
+
+const grantShape: readonly Field[] = [textOf('pool', 1, 256), ...invocationShape]
+
+const poolAddressShape: readonly Field[] = [oneOf('workflow', poolWorkflow)]
 
 const addressShape: readonly Field[] = [{ name: 'workflow', allowed: nameForm, matches: isName }]
 
@@ -189,6 +235,12 @@ function checkEnvelope(content: unknown): Envelope {
       const { context, revision, value } = checkFields(malformed, '', fields, editShape)
       return { type: 'edit', ...base, revision: revision as number, value, context }
     }
+    case 'acquire':
+      return { type: 'acquire', ...base, ...checkAcquire(fields) }
+    case 'release':
+      return { type: 'release', ...base, holder: checkHolder(fields) }
+    case 'grant':
+      return { type: 'grant', ...base, ...checkGrant(fields) }
   }
 }
 
@@ -231,6 +283,32 @@ function checkCancel(fields: Readonly<Record<string, unknown>>): Omit<CancelMess
     ...(force === true && { force }),
     ...(isGiven(graceMs) && { graceMs: graceMs as number }),
   }
+}
+
+function checkAcquire(fields: Readonly<Record<string, unknown>>): Omit<AcquireMessage, 'type'> {
+  const { permits, priority, size } = checkFields(malformed, '', fields, acquireShape)
+  return {
+    holder: checkHolder(fields),
+    permits: permits as number,
+    priority: priority as number,
+    size: size as number,
+  }
+}
+
+/** Only a pool gives permits. */
+function checkHolder(fields: Readonly<Record<string, unknown>>): PermitHolder {
+  checkFields(malformed, 'target', fields['target'], poolAddressShape)
+  const { address, path, incarnation } = checkFields(malformed, 'holder', fields['holder'], holderShape)
+  return {
+    address: checkAddress('holder.address', address),
+    path: path as string,
+    incarnation: incarnation as number,
+  }
+}
+
+function checkGrant(fields: Readonly<Record<string, unknown>>): Omit<GrantMessage, 'type'> {
+  const { pool, path, incarnation } = checkFields(malformed, '', fields, grantShape)
+  return { pool: pool as string, path: path as string, incarnation: incarnation as number }
 }
 
 /** JSON publishers of many languages write null for what is absent. */

@@ -92,6 +92,7 @@ const activityShape: readonly Field[] = [
   optional(object('child')),
   optional(object('bulk')),
   optional(object('remote')),
+  optional(object('permit')),
 ]
 
 const bulkShape: readonly Field[] = [
@@ -110,6 +111,7 @@ const remoteShape: readonly Field[] = [
   oneOf('format', 'json', 'msgpack'),
   optional(moment('dueAt')),
 ]
+const permitShape: readonly Field[] = [text('pool'), flag('isHeld')]
 
 const entryShape: readonly Field[] = [
   oneOf('type', 'post', 'emit', 'item', 'chunk', 'task', 'recall', 'action'),
@@ -145,8 +147,9 @@ export function checkRecord(content: unknown): InstanceRecord {
   for (const [index, timer] of itemsOf(record, 'timers'))
     checkFields(malformed, `timers[${index}]`, timer, timerShape)
   for (const [index, activity] of itemsOf(record, 'activities')) {
-    const { bulk, remote } = checkFields(malformed, `activities[${index}]`, activity, activityShape)
+    const { bulk, permit, remote } = checkFields(malformed, `activities[${index}]`, activity, activityShape)
     if (bulk !== undefined) checkFields(malformed, `activities[${index}].bulk`, bulk, bulkShape)
+    if (permit !== undefined) checkFields(malformed, `activities[${index}].permit`, permit, permitShape)
     if (remote !== undefined) checkFields(malformed, `activities[${index}].remote`, remote, remoteShape)
   }
   for (const [index, item] of itemsOf(record, 'outbox')) {

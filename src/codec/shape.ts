@@ -68,6 +68,13 @@ export const whole = (name: string, min: number): Field => ({
   matches: value => Number.isSafeInteger(value) && (value as number) >= min,
 })
 
+/** The same, up to a limit. */
+export const wholeOf = (name: string, min: number, max: number): Field => ({
+  name,
+  allowed: `a whole number from ${min} to ${max}`,
+  matches: value => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
+})
+
 /** The latest moment a Date can hold. */
 const LATEST = 8.64e15
 

@@ -10,6 +10,7 @@ import { ActivitySlots } from '../../actors/activity-slots.ts'
 import { bulkSpecOf, outcomeOfNone } from '../../actors/bulk.ts'
 import { childSpecOf, mostDepth } from '../../actors/child-workflow.ts'
 import { RuntimeError } from '../../actors/errors.ts'
+import { poolSpecOf } from '../../actors/pool.ts'
 import type { Clock } from '../../actors/ports.ts'
 import type { ActorPath, Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
@@ -80,9 +81,9 @@ export class Activities {
       this.#remove(key, path, incarnation)
       start.report({ type: 'settled', path, incarnation, outcome, details })
     }
-    if (logic === undefined || isDoneByChildren(logic)) {
+    if (logic === undefined || isDoneElsewhere(logic)) {
       const outcome =
-        logic === undefined ? logicMissing(key, activity) : outcomeWithoutChildren(address, activity)
+        logic === undefined ? logicMissing(key, activity) : outcomeWithoutRunning(address, activity, logic)
       queueMicrotask(() => settled(outcome))
       return
     }
@@ -182,13 +183,26 @@ function logicMissing(key: string, { path, src }: ActivityRecord): LeafOutcome {
   return { status: 'error', error: new RuntimeError('ACTIVITY_FAILED', message) }
 }
 
-function isDoneByChildren(logic: AnyActorLogic): boolean {
-  return childSpecOf(logic) !== undefined || bulkSpecOf(logic) !== undefined
+function isDoneElsewhere(logic: AnyActorLogic): boolean {
+  return (
+    childSpecOf(logic) !== undefined || bulkSpecOf(logic) !== undefined || poolSpecOf(logic) !== undefined
+  )
 }
 
-/** Children are started by messages; here only those are asked for that must not be, and a bulk that is to have none. */
-function outcomeWithoutChildren(address: Address, activity: ActivityRecord): LeafOutcome {
+/**
+ * Children are started by messages, and pools asked by them; here only those are asked for that must not be, and a bulk
+ * that is to have none.
+ */
+function outcomeWithoutRunning(
+  address: Address,
+  activity: ActivityRecord,
+  logic: AnyActorLogic,
+): LeafOutcome {
   if (activity.bulk?.total === 0) return { status: 'done', output: outcomeOfNone(address, activity) }
+  if (activity.lastError === undefined && poolSpecOf(logic) !== undefined) {
+    const message = `the actor '${activity.path}' of ${keyOf(address)} became a pool while it ran: invoke it anew`
+    return { status: 'error', error: new RuntimeError('ACTIVITY_FAILED', message) }
+  }
   return { status: 'error', error: activity.lastError ?? tooDeep(keyOf(address)) }
 }
 

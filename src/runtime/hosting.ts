@@ -4,7 +4,15 @@ import { hintTrustMs, type CancelManner } from '../../actors/cancellation.ts'
 import type { ParentLink } from '../../actors/child-workflow.ts'
 import type { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
-import type { Delivery, Envelope, Outcome } from '../../actors/envelope.ts'
+import type {
+  AcquireMessage,
+  Delivery,
+  Envelope,
+  GrantMessage,
+  Outcome,
+  ReleaseMessage,
+  SettleMessage,
+} from '../../actors/envelope.ts'
 import { isRuntimeError, type RuntimeError } from '../../actors/errors.ts'
 import { Instance } from '../../actors/instance.ts'
 import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
@@ -341,9 +349,12 @@ function outcomeOf(verdict: Verdict): Outcome {
   return { type: type === 'duplicate' ? 'accepted' : type, revision, snapshot }
 }
 
+type UnorderedMessage = SettleMessage | AcquireMessage | ReleaseMessage | GrantMessage
+
 /**
- * A posted message on the wire. Its number orders what one instance sends to another. How a child ended needs no such
- * order: the invocation it names ends once.
+ * A posted message on the wire. Its number orders what one instance sends to another. How a child ended, and what is said
+ * about permits, needs no such order: the invocation it names ends once. So the record of a pool need not remember
+ * those that hold permits of it.
  */
 function envelopeOf(
   { effectId, target }: Posting,
@@ -352,9 +363,13 @@ function envelopeOf(
   time: number,
 ): Envelope {
   const base = { id: effectId, target, time }
-  if (message.type === 'settle') return { ...base, ...message }
+  if (!isOrdered(message)) return { ...base, ...message }
   const position = Number(effectId.slice(effectId.lastIndexOf(':') + 1))
   const source = { name: formatAddress(sender), position }
   if (message.type !== 'start') return { ...base, source, ...message }
   return { ...base, source, ...message, inputDigest: digest(message.input) }
+}
+
+function isOrdered(message: PostedMessage): message is Exclude<PostedMessage, UnorderedMessage> {
+  return message.type === 'start' || message.type === 'send' || message.type === 'cancel'
 }

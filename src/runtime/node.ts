@@ -20,6 +20,7 @@ import { Client } from '../client/client.ts'
 import { createIds } from '../client/ids.ts'
 import { openTransport, type Transport } from '../nats/transport.ts'
 import { formatAddress, parseAddress, partitionOf } from '../workflow/address.ts'
+import { poolsWorkflow } from '../workflow/pool.ts'
 import { Activities, type ActivityCounts } from './activities.ts'
 import { systemClock } from '../clock.ts'
 import { Committer } from './committer.ts'
@@ -144,7 +145,9 @@ export class Node implements AsyncDisposable {
     this.#options = options
     this.#transport = transport
     this.#log = log
-    this.#workflows = new Map(options.workflows.map(workflow => [workflow.name, hostWorkflow(workflow)]))
+    this.#workflows = new Map(
+      [...options.workflows, poolsWorkflow].map(workflow => [workflow.name, hostWorkflow(workflow)]),
+    )
     this.#committer = new Committer(store, this.#clock)
     this.#recovery = new Recovery(store, this.#clock, log)
     this.#wakeups = new Wakeups(this.#clock, key => this.#wake(key))

@@ -15,6 +15,7 @@ import type { CancelManner } from '../../actors/cancellation.ts'
 import type { Outcome } from '../../actors/envelope.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
+import { poolWorkflow } from '../../actors/pool.ts'
 import type { InboxListener, InboxMessage, Parking, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { SupervisionQuestion } from '../../actors/supervision.ts'
@@ -375,7 +376,7 @@ export class Partition implements InboxListener {
   }
 
   #workflowNames(): string {
-    return [...this.#context.workflows.keys()].join(', ')
+    return [...this.#context.workflows.keys()].filter(name => name !== poolWorkflow).join(', ')
   }
 }
 

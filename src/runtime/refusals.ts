@@ -1,11 +1,16 @@
-import type { Refusal, Rejection } from '../../actors/envelope.ts'
+import type { ParentLink } from '../../actors/child-workflow.ts'
+import type { Envelope, GrantEnvelope, Refusal, Rejection } from '../../actors/envelope.ts'
 import { isControl } from '../../actors/envelope.ts'
 import { RuntimeError, type ErrorCode } from '../../actors/errors.ts'
+import { poolWorkflow } from '../../actors/pool.ts'
 import type { Clock, Inbox, InboxMessage } from '../../actors/ports.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { Log } from './log.ts'
 import { persistently } from './persistently.ts'
+
+/** The invocation that waits. */
+type Waiting = Pick<ParentLink, 'address' | 'incarnation' | 'index' | 'path'>
 
 export interface RefusalsContext {
   readonly clock: Clock
@@ -49,63 +54,79 @@ export class Refusals {
 
   /**
    * Answers that the envelope was not applied, and keeps it among the dead letters. What comes too late for an instance
-   * that has finished, or at the wrong time to control one, is not kept: that is nobody's fault.
+   * that has finished, or at the wrong time to control one, is not kept: that is nobody's fault. Permits that it was
+   * given go back.
    */
   reject(message: InboxMessage, refusal: Refusal): void {
     const { content } = message
     if (!('malformed' in content) && content.replyTo !== undefined) message.reply(encodeValue(refusal))
     const { code, message: reason } = refusal
-    const isControlling = !('malformed' in content) && isControl(content.envelope)
-    if (code === 'INSTANCE_FINISHED' || (isControlling && untimely.has(code))) message.ack()
+    const envelope = 'malformed' in content ? undefined : content.envelope
+    const isGone = code === 'INSTANCE_FINISHED' || code === 'INSTANCE_NOT_FOUND'
+    const isControlling = envelope !== undefined && isControl(envelope)
+    if (envelope?.type === 'grant' && isGone) this.#giveBack(message, envelope)
+    else if (code === 'INSTANCE_FINISHED' || (isControlling && untimely.has(code))) message.ack()
     else this.bury(message, code, reason)
   }
 
   /** Keeps it among the dead letters. */
   bury(message: InboxMessage, code: ErrorCode, reason: string): void {
     const { seq } = message.content
-    const { clock, isClosed, log, track } = this.#context
+    const { clock, isClosed, log } = this.#context
     log.warn({ code, reason, seq }, 'an envelope was not applied: kept among the dead letters')
-    this.#underway.set(seq, message)
-    const keep = async () => {
-      await this.#tellParent(message, code, reason)
-      const failed = (error: unknown) => log.error({ err: error, seq }, 'a dead letter could not be kept')
+    this.#settle(message, async () => {
+      const { content } = message
+      const failed =
+        'malformed' in content ? undefined : failureOf(content.envelope, code, reason, clock.now())
+      if (failed !== undefined) await this.#tell(failed)
+      const notKept = (error: unknown) => log.error({ err: error, seq }, 'a dead letter could not be kept')
       // What cannot be kept now is not acknowledged: it comes again, and this is tried again.
-      await persistently(() => message.deadLetter(code, reason), clock, isClosed, failed)
-      this.#underway.delete(seq)
-    }
-    track(keep())
+      await persistently(() => message.deadLetter(code, reason), clock, isClosed, notKept)
+    })
   }
 
-  /** A child that does not start has failed: whoever waits for it must hear so. */
-  async #tellParent({ content }: InboxMessage, code: ErrorCode, reason: string): Promise<void> {
-    if ('malformed' in content || content.envelope.type !== 'start') return
-    const { id, parent, target } = content.envelope
-    if (parent === undefined) return
-    const { address, path, incarnation, index } = parent
-    const error = new RuntimeError(code, `child ${formatAddress(target)} could not start: ${reason}`)
-    const { clock, inbox, isClosed, log } = this.#context
-    const time = clock.now()
-    const outcome = { status: 'error', error } as const
-    const envelope = {
-      type: 'settle',
-      id: `${id}.refused`,
-      target: address,
-      time,
-      path,
-      incarnation,
-      index,
-      outcome,
-    } as const
-    await persistently(
-      () => inbox.publish(envelope),
-      clock,
-      isClosed,
-      failure => {
-        log.warn(
-          { err: failure, parent: formatAddress(address) },
-          'a parent could not be told that its child failed',
-        )
-      },
-    )
+  /** Permits for one that does not want them any more: see pool.ts. */
+  #giveBack(message: InboxMessage, { id, target, pool, path, incarnation }: GrantEnvelope): void {
+    const { clock, isClosed } = this.#context
+    this.#settle(message, async () => {
+      const isTold = await this.#tell({
+        type: 'release',
+        id: `${id}.refused`,
+        target: { workflow: poolWorkflow, id: pool },
+        time: clock.now(),
+        holder: { address: target, path, incarnation },
+      })
+      // Otherwise it comes again.
+      if (isTold && !isClosed()) message.ack()
+    })
   }
+
+  /** @param settle never rejects */
+  #settle(message: InboxMessage, settle: () => Promise<void>): void {
+    const { seq } = message.content
+    this.#underway.set(seq, message)
+    this.#context.track(settle().then(() => void this.#underway.delete(seq)))
+  }
+
+  /** Never rejects. False when that never can succeed. */
+  async #tell(envelope: Envelope): Promise<boolean> {
+    const { clock, inbox, isClosed, log } = this.#context
+    const told = formatAddress(envelope.target)
+    const failed = (error: unknown) =>
+      log.warn({ err: error, told }, 'an instance could not be told that an envelope was not applied')
+    return (await persistently(() => inbox.publish(envelope), clock, isClosed, failed)) === undefined
+  }
+}
+
+/** What those must hear that wait for something to come of an envelope: for a child, or for a pool. */
+function failureOf(envelope: Envelope, code: ErrorCode, reason: string, time: number): Envelope | undefined {
+  const { id, target } = envelope
+  const name = formatAddress(target)
+  const fail = ({ address, path, incarnation, index }: Waiting, message: string): Envelope => {
+    const outcome = { status: 'error', error: new RuntimeError(code, message) } as const
+    return { type: 'settle', id: `${id}.refused`, target: address, time, path, incarnation, index, outcome }
+  }
+  if (envelope.type === 'acquire') return fail(envelope.holder, `pool ${name} could not be asked: ${reason}`)
+  if (envelope.type !== 'start' || envelope.parent === undefined) return undefined
+  return fail(envelope.parent, `child ${name} could not start: ${reason}`)
 }

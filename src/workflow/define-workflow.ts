@@ -2,6 +2,7 @@ import type { AnyStateMachine, ContextFrom, EventFrom, InputFrom, OutputFrom, Sn
 import { RuntimeError } from '../../actors/errors.ts'
 import type { OnError } from '../../actors/machine.ts'
 import type { Persistence } from '../../actors/persistence.ts'
+import { poolWorkflow } from '../../actors/pool.ts'
 import { isName, nameForm } from './address.ts'
 import { isMachine, machineProblems } from './machine-problems.ts'
 import type { WorkflowProblem } from './machine-problems.ts'
@@ -80,7 +81,7 @@ export function defineWorkflow<TMachine extends AnyStateMachine>(
   options: WorkflowOptions<TMachine> = {},
 ): Workflow<TMachine> {
   const problems = isMachine(machine)
-    ? [...nameProblems(machine, options), ...optionProblems(options), ...machineProblems(machine)]
+    ? [...nameProblems(machine, options), ...optionProblems(options), ...machineProblems(machine, options)]
     : [{ place: 'machine', message: 'must be what createMachine() returns' }]
   if (problems.length > 0) throw invalid(machine, options, problems)
 
@@ -108,6 +109,10 @@ function invalid(
 }
 
 function nameProblems(machine: AnyStateMachine, { name }: { readonly name?: string }): WorkflowProblem[] {
+  if ((name ?? machine.id) === poolWorkflow) {
+    const place = name === undefined ? 'machine.id' : 'options.name'
+    return [{ place, message: `'${poolWorkflow}' is what pools are kept under; choose another name` }]
+  }
   if (name !== undefined) {
     return isName(name) ? [] : [{ place: 'options.name', message: `must be ${nameForm}; got '${name}'` }]
   }

@@ -1,4 +1,6 @@
 import type { AnyStateMachine, StateNode } from 'xstate'
+
+import { poolSpecOf } from '../../actors/pool.ts'
 import {
   actionProblems,
   delayProblems,
@@ -26,10 +28,15 @@ const answerPrefixes = ['xstate.done.actor.', 'xstate.done.state.', 'xstate.erro
  * Everything in a machine that would fail only once an instance gets there: names without an implementation,
  * states that do not exist, handlers of reserved events, logic that could not be found again after a restart.
  * Descends into machines given as actors and machines invoked in place.
+ *
+ * @param options of the workflow
  */
-export function machineProblems(machine: AnyStateMachine): WorkflowProblem[] {
+export function machineProblems(
+  machine: AnyStateMachine,
+  options: { readonly persist?: unknown } = {},
+): WorkflowProblem[] {
   const problems: WorkflowProblem[] = []
-  walkMachine(machine, '', problems, new Set())
+  walkMachine(machine, '', options.persist === 'none', problems, new Set())
   return problems
 }
 
@@ -39,9 +46,13 @@ export function isMachine(logic: unknown): logic is AnyStateMachine {
   return typeof root === 'object' && typeof config === 'object' && typeof implementations === 'object'
 }
 
+const permitLost =
+  "is a pool: with persist 'none' nobody could give its permits back once the process is gone"
+
 function walkMachine(
   machine: AnyStateMachine,
   way: string,
+  isVolatile: boolean,
   problems: WorkflowProblem[],
   seen: Set<AnyStateMachine>,
 ): void {
@@ -54,7 +65,8 @@ function walkMachine(
     problems.push(...messages.map(message => ({ place: `${way}${place}`, message })))
   }
   const descend = (place: string, logic: unknown) => {
-    if (isMachine(logic)) walkMachine(logic, `${way}${place} > `, problems, seen)
+    if (isMachine(logic)) walkMachine(logic, `${way}${place} > `, isVolatile, problems, seen)
+    if (isVolatile && poolSpecOf(logic) !== undefined) report(place, [permitLost])
   }
   reportImplementations(implementations, report)
   report(`${machine.id}, context`, contextProblems(machine.config.context))

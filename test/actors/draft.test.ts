@@ -50,6 +50,16 @@ describe('a draft', () => {
     expect(snapshot.children!['work']!.snapshot).not.toHaveProperty('input')
   })
 
+  it('rounds up the moment of a timer to a whole millisecond', () => {
+    const machine = setup({ types }).createMachine({
+      context: { heard: [] },
+      initial: 'waiting',
+      states: { waiting: { after: { 41.5: 'over' } }, over: {} },
+    })
+
+    expect(start(prepare(machine)).dueAt).toBe(42)
+  })
+
   it('tells apart children whose ids look alike once they are part of a path', () => {
     const ids = ['a/b', 'a%2Fb', 'a']
     const machine = setup({ types, actors: { call: fromPromise(async () => {}) } }).createMachine({

@@ -47,6 +47,7 @@ describe('checkEvent', () => {
     'xstate.after.1000.order',
     'workflow.',
     'workflow.cancel',
+    'workflow.granted',
   ])('refuses the type %s, which is kept for XState or the runtime', type => {
     const error = thrownBy({ type })
 

@@ -615,6 +615,26 @@ describe('a suspended instance', () => {
     })
   })
 
+  it('exists when what should make a pool throws, and the pool serves it when that is retried', () => {
+    const machine = setup({ types }).createMachine({
+      context: { log: [] },
+      on: { acquire: { actions: assign(() => breakIf({ log: ['served'] })) } },
+    })
+    const holder = { address, path: 'site', incarnation: 1 }
+    const bench = new Bench(machine)
+
+    const verdict = bench.deliver({ type: 'acquire', holder, permits: 1, priority: 3, size: 1 })
+
+    expect(verdict?.type).toBe('suspended')
+    expect(bench.record).toMatchObject({
+      status: 'suspended',
+      incident: { cause: { envelope: { type: 'acquire' } } },
+    })
+    isBroken = false
+    expect(bench.deliver({ type: 'retry' })?.type).toBe('accepted')
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: ['served'] } } })
+  })
+
   it('is neither skipped nor edited when its machine has not started, but fails', () => {
     const bench = new Bench(stillborn)
     bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })

@@ -49,6 +49,10 @@ const settleOfBulk = {
 
 const base = { id: 'x-1', target: { workflow: 'shop', id: 's-1' }, time: 1_770_091_506_789 } as const
 
+const holder = { address: { workflow: 'order', id: 'o-1' }, path: 'site', incarnation: 4 }
+const forPool = { ...base, target: { workflow: 'holdfast-pool', id: 'sites' } } as const
+const acquire = { ...forPool, type: 'acquire', holder, permits: 2, priority: 1, size: 5 } as const
+
 describe('encodeEnvelope and decodeEnvelope', () => {
   it.each<[string, Envelope]>([
     ['a start', sampleStart()],
@@ -78,6 +82,9 @@ describe('encodeEnvelope and decodeEnvelope', () => {
     ['a failing', { ...base, type: 'fail' }],
     ['a failing with its reason', { ...base, type: 'fail', reason: 'ż' }],
     ['an edit', { ...base, type: 'edit', revision: 7, value: { a: 'b' }, context: new Map([[1, 2n]]) }],
+    ['a request for permits', acquire],
+    ['permits given back', { ...forPool, type: 'release', holder }],
+    ['a grant', { ...base, type: 'grant', pool: 'sites', path: 'site', incarnation: 4 }],
   ])('give back %s', (_, envelope) => {
     expect(decodeEnvelope(encodeEnvelope(envelope))).toStrictEqual(envelope)
   })
@@ -194,6 +201,16 @@ describe('decodeEnvelope', () => {
     ['graceMs', { type: 'cancel', reason: '', graceMs: -1 }],
     ['graceMs', { type: 'cancel', reason: '', graceMs: 0.5 }],
     ['graceMs', { type: 'cancel', reason: '', graceMs: 365 * 86_400_000 + 1 }],
+    ['permits', { ...acquire, permits: 0 }],
+    ['priority', { ...acquire, priority: 6 }],
+    ['size', { ...acquire, size: 1_001 }],
+    ['holder', { ...acquire, holder: undefined }],
+    ['holder.incarnation', { ...acquire, holder: { ...holder, incarnation: -1 } }],
+    ['holder.address.workflow', { ...acquire, holder: { ...holder, address: { workflow: '.', id: 'x' } } }],
+    ['target.workflow', { ...acquire, target: { workflow: 'order', id: 'o-1' } }],
+    ['target.workflow', { type: 'release', holder }],
+    ['pool', { type: 'grant', pool: '', path: 'site', incarnation: 4 }],
+    ['incarnation', { type: 'grant', pool: 'sites', path: 'site' }],
     ['reason', { type: 'pause', reason: 'x'.repeat(1_025) }],
     ['reason', { type: 'fail', reason: 1 }],
     ['revision', { type: 'edit', revision: 0, value: 'a' }],
@@ -216,7 +233,7 @@ describe('decodeEnvelope', () => {
 
     expect(message({ id: '' })).toBe("id must be a string of 1 to 400 characters; got ''")
     expect(message({ type: 'stop' })).toBe(
-      "type must be 'start', 'send', 'settle', 'cancel', 'pause', 'resume', 'retry', 'skip', 'fail' or 'edit'; got 'stop'",
+      "type must be 'start', 'send', 'settle', 'cancel', 'pause', 'resume', 'retry', 'skip', 'fail', 'edit', 'acquire', 'release' or 'grant'; got 'stop'",
     )
     expect(message({ target: { workflow: 'order', id: '' } })).toContain('1 to 256 bytes of UTF-8')
   })

@@ -61,6 +61,21 @@ describe('encodeRecord and decodeRecord', () => {
     )
   })
 
+  it('give back what an invocation waits for, and refuse it when it is wrong', () => {
+    const sample = sampleRecord()
+    const waiting = (permit: object): InstanceRecord =>
+      ({ ...sample, activities: [{ ...sample.activities[0]!, permit }] }) as InstanceRecord
+
+    for (const isHeld of [true, false]) {
+      const stored = waiting({ pool: 'sites', isHeld })
+      expect(decodeRecord(encodeRecord(stored))).toStrictEqual(stored)
+    }
+    expect(errorOf(() => decodeRecord(encodeRecord(waiting({ pool: 'sites' }))))).toMatchObject({
+      code: 'RECORD_MALFORMED',
+      fields: { field: 'activities[0].permit.isHeld' },
+    })
+  })
+
   it('give back the progress of a bulk, and what it owes', () => {
     const sample = sampleRecord()
     const results = [

@@ -6,6 +6,7 @@ import { createNode, type NodeOptions } from '../../src/index.ts'
 import { gatherer } from '../support/bulks.ts'
 import { bookingOf, type Work } from '../support/cancelling.ts'
 import { child, parent } from '../support/families.ts'
+import { visitor } from '../support/pools.ts'
 import { delegator } from '../support/remotes.ts'
 import { echo, tally } from '../support/workflows.ts'
 
@@ -20,7 +21,7 @@ await createNode({
   namespace,
   name: 'mortal',
   partitions: 4,
-  workflows: [tally, echo, gatherer, child, parent, delegator, bookingOf(undoAgain)],
+  workflows: [tally, echo, gatherer, child, parent, delegator, visitor, bookingOf(undoAgain)],
   log: 'error',
   ...(JSON.parse(options) as Partial<NodeOptions>),
 })

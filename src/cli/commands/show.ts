@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 
 import type { BulkRecord } from '../../../actors/bulk.ts'
+import type { PermitRecord } from '../../../actors/pool.ts'
 import type { ActivityRecord, Timer } from '../../../actors/record.ts'
 import type { InstanceSnapshot } from '../../client/instance-snapshot.ts'
 import { stringify } from '../../codec/json.ts'
@@ -127,8 +128,9 @@ function activityColumns({ now, style }: View): Column<ActivityRecord>[] {
     { title: 'ASKED FOR', text: ({ startedAt }) => `${formatAge(now - startedAt)} ago` },
     {
       title: 'NOW',
-      text: ({ bulk, retryAt }) => {
+      text: ({ bulk, deadlineAt, permit, retryAt }) => {
         if (bulk !== undefined) return progressText(bulk)
+        if (permit !== undefined) return permitText(permit, deadlineAt, now)
         return retryAt === undefined ? 'running' : `next attempt ${formatDue(retryAt, now)}`
       },
     },
@@ -152,6 +154,12 @@ function timerColumns({ now, style }: View): Column<Timer>[] {
 function progressText({ completed, failed, running, total }: BulkRecord): string {
   const failures = failed === 0 ? '' : `, ${failed} failed`
   return `${completed} of ${total} done${failures}, ${running.length} running`
+}
+
+function permitText({ isHeld, pool }: PermitRecord, deadlineAt: number | undefined, now: number): string {
+  if (isHeld) return `holds permits of pool ${pool}`
+  const limit = deadlineAt === undefined ? '' : `, at the latest ${formatDue(deadlineAt, now)}`
+  return `waits for pool ${pool}${limit}`
 }
 
 function errorText(error: unknown): string {
