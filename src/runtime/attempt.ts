@@ -47,13 +47,8 @@ export class Attempt implements RunningLeaf {
     this.#timeout =
       limitMs === undefined ? undefined : clock.setTimer(limitMs, () => this.#timeOut('attempt', limitMs))
     if (heartbeatTimeoutMs !== undefined) this.#pulse = this.#newPulse()
-    // Both ends are handled: an activity that throws before its first await rejects here too.
-    void Promise.resolve(this.#context())
-      .then(context => spec.run(context))
-      .then(
-        output => this.#ended({ status: 'done', output }),
-        (error: unknown) => this.#ended({ status: 'error', error }),
-      )
+    // Both ends are handled there.
+    void this.#work()
   }
 
   deliver(): void {}
@@ -62,6 +57,20 @@ export class Attempt implements RunningLeaf {
     if (!this.#isLive) return
     this.#end()
     this.#cut(new RuntimeError('ABORTED', `activity '${this.#options.spec.name}' is no longer wanted`))
+  }
+
+  async #work(): Promise<void> {
+    const { spec } = this.#options
+    let outcome: LeafOutcome
+    try {
+      // Whoever has made this first notes that it runs.
+      await undefined
+      outcome = { status: 'done', output: await spec.run(this.#context()) }
+    } catch (error) {
+      // An activity that throws before its first await ends here too.
+      outcome = { status: 'error', error }
+    }
+    this.#ended(outcome)
   }
 
   /** Made when somebody asks for it: most short attempts do not. */
