@@ -46,6 +46,8 @@ export interface ActivitySpec {
   readonly attemptTimeoutMs: number | undefined
   /** How long an attempt may go without a heartbeat; undefined: for ever. */
   readonly heartbeatTimeoutMs: number | undefined
+  /** How long an attempt may wait for a slot; undefined: for ever. */
+  readonly queueTimeoutMs: number | undefined
   /** How long all attempts and the waits between them may take; undefined: as long as they like. */
   readonly totalTimeoutMs: number | undefined
   /** How attempts wait where slots are scarce. */

@@ -83,6 +83,8 @@ export interface ActivityRecord {
   readonly startedAt: number
   /** Set while waiting between two attempts: when the next begins, milliseconds since the epoch. */
   readonly retryAt?: number | undefined
+  /** How many attempts have failed, those lost with their process not among them. Absent: none. */
+  readonly failures?: number | undefined
   /** The error of the last attempt, kept while the next one waits or runs. */
   readonly lastError?: unknown
   /** When all its attempts, or its wait for a pool, must be over: milliseconds since the epoch. Absent: never. */

@@ -1,6 +1,6 @@
 /** When and how often a failed activity is tried again. All durations in milliseconds, already validated. */
 export interface RetryPolicy {
-  /** Attempts in all, the first included. 1 means no retry. */
+  /** Attempts in all, the first included, without those lost with their process. 1 means no retry. */
   readonly maxAttempts: number
   /** Wait before the second attempt. */
   readonly initialIntervalMs: number
@@ -17,23 +17,23 @@ export interface RetryPolicy {
  * Milliseconds to wait before the next attempt, or undefined to give up. An error that names its own delay has it to the
  * millisecond, whatever the policy says about intervals.
  *
- * @param attempt the attempt that failed, from 1
+ * @param failures how many attempts have failed, this one included
  * @param spread a number in [0, 1) that decides the jitter; the same number gives the same delay
  * @param complain told what `nonRetryable` has thrown; the error then counts as one that another attempt may cure
  */
 export function retryDelay(
   policy: RetryPolicy,
-  attempt: number,
+  failures: number,
   error: unknown,
   spread: number,
   complain: (thrown: unknown) => void,
 ): number | undefined {
-  if (attempt >= policy.maxAttempts || isNonRetryable(policy, error, complain)) return undefined
+  if (failures >= policy.maxAttempts || isNonRetryable(policy, error, complain)) return undefined
   const { retryAfterMs } = (error ?? {}) as { retryAfterMs?: unknown }
   if (typeof retryAfterMs === 'number' && Number.isFinite(retryAfterMs) && retryAfterMs >= 0) {
     return Math.round(retryAfterMs)
   }
-  const exponential = policy.initialIntervalMs * policy.backoff ** (attempt - 1)
+  const exponential = policy.initialIntervalMs * policy.backoff ** (failures - 1)
   const capped = Math.min(exponential, policy.maxIntervalMs)
   return Math.round(capped * (1 + policy.jitter * (2 * spread - 1)))
 }

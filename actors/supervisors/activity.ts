@@ -17,6 +17,8 @@
  *   lost, and the attempt counts as lost;
  * - after that, and before the attempt it asks for has begun: that attempt is lost, and the next one has a higher number.
  *   A number that a foreign system has seen never comes again, also when it is the activity that kills its process;
+ * - while an attempt waits for a slot: it counts as one that ran, because what has begun is not stored. That is a restart,
+ *   but not a failure: a process that dies uses up nothing of the retry policy;
  * - while it waits: `retryAt` and `deadlineAt` are moments in the record and hold across any downtime.
  */
 import type { ActivitySpec } from '../activity.ts'
@@ -60,10 +62,11 @@ export function failed(
   now: number,
   complain: (thrown: unknown) => void,
 ): GoesOn | Over {
-  const delay = spec && retryDelay(spec.retry, activity.attempt, error, spreadOf(activity), complain)
+  const failures = failuresOf(activity) + 1
+  const delay = spec && retryDelay(spec.retry, failures, error, spreadOf(activity), complain)
   if (delay === undefined || now + delay >= deadlineOf(activity)) return { type: 'failed', activity, error }
   const retryAt = Math.min(now + delay, latest)
-  return { type: 'goesOn', activity: { ...activity, retryAt, lastError: error } }
+  return { type: 'goesOn', activity: { ...activity, failures, retryAt, lastError: error } }
 }
 
 /** The wait before another attempt is over. */
@@ -102,6 +105,11 @@ export function expired(activity: ActivityRecord, spec: ActivitySpec | undefined
   const limitMs = deadlineOf(activity) - startedAt
   const timed = { activity: spec?.name ?? src, attempt, limitMs, cause: lastError }
   return { type: 'failed', activity, error: activityTimeout('total', timed) }
+}
+
+/** A record from before failures were counted has an error if there was one; then all its attempts count as failed. */
+function failuresOf({ attempt, failures, lastError }: ActivityRecord): number {
+  return failures ?? (lastError === undefined ? 0 : attempt - 1)
 }
 
 function deadlineOf({ deadlineAt }: ActivityRecord): number {

@@ -87,6 +87,7 @@ const activityShape: readonly Field[] = [
   whole('attempt', 1),
   moment('startedAt'),
   optional(moment('retryAt')),
+  optional(whole('failures', 1)),
   optional(moment('deadlineAt')),
   optional(list('restarts')),
   optional(object('child')),

@@ -54,6 +54,10 @@ export class Activities {
   readonly #byInstance = new Map<string, Map<ActorPath, Running>>()
   #size = 0
   #abandoned = 0
+  /** One for all attempts: there are many, and few are abandoned. */
+  readonly #countAbandoned = (change: 1 | -1) => {
+    this.#abandoned += change
+  }
 
   /** @param concurrency how many attempts of `activity()` run at a time, whatever their type */
   constructor(clock: Clock, concurrency: number) {
@@ -75,8 +79,8 @@ export class Activities {
   start(start: ActivityStart): void {
     const { address, activity, logic } = start
     const key = keyOf(address)
-    this.stop(address, activity.path)
     const { path, attempt, incarnation } = activity
+    this.#stop(key, path)
     const settled = (outcome: LeafOutcome, details?: unknown) => {
       this.#remove(key, path, incarnation)
       start.report({ type: 'settled', path, incarnation, outcome, details })
@@ -110,11 +114,7 @@ export class Activities {
 
   /** Stops the activity at the path, or that invocation of it only. */
   stop(address: Address, path: ActorPath, incarnation?: number): void {
-    const key = keyOf(address)
-    const running = this.#byInstance.get(key)?.get(path)
-    if (running === undefined || (incarnation !== undefined && running.incarnation !== incarnation)) return
-    this.#remove(key, path, running.incarnation)
-    running.leaf.stop()
+    this.#stop(keyOf(address), path, incarnation)
   }
 
   /**
@@ -131,17 +131,23 @@ export class Activities {
     return attempts
   }
 
+  #stop(key: string, path: ActorPath, incarnation?: number): void {
+    const running = this.#byInstance.get(key)?.get(path)
+    if (running === undefined || (incarnation !== undefined && running.incarnation !== incarnation)) return
+    this.#remove(key, path, running.incarnation)
+    running.leaf.stop()
+  }
+
   /** Begins an attempt of an `activity()` at once, or when it is its turn. */
   #attempt(spec: ActivitySpec, start: ActivityStart, settled: AttemptOptions['settled']): RunningLeaf {
     if (!this.#slots.mayWait(spec.queueing)) return this.#run(spec, start, settled)
-    const { input } = start.activity
-    return queueAttempt(
-      spec,
-      input,
-      this.#slots,
-      limited => this.#run(limited, start, settled),
-      outcome => settled(outcome, undefined),
-    )
+    return queueAttempt(spec, {
+      activity: start.activity,
+      clock: this.#clock,
+      slots: this.#slots,
+      run: limited => this.#run(limited, start, settled),
+      settled: outcome => settled(outcome, undefined),
+    })
   }
 
   /** Runs one attempt of an `activity()`. */
@@ -156,9 +162,7 @@ export class Activities {
       spec,
       settled,
       noted: details => start.report({ type: 'heartbeat', path, incarnation, details }),
-      abandoned: change => {
-        this.#abandoned += change
-      },
+      abandoned: this.#countAbandoned,
     })
   }
 

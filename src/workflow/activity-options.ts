@@ -36,7 +36,10 @@ export interface RetryOptions {
   readonly initialInterval?: Duration
   /** Share of each wait that is spread at random, 0 to 1. Default 0.2, which means ±20 %. */
   readonly jitter?: number
-  /** Attempts in all, the first included: a whole number from 1, or Infinity. Default 5. */
+  /**
+   * Attempts in all, the first included: a whole number from 1, or Infinity. Those lost with their process are not
+   * counted here but by {@link RestartOptions}. Default 5.
+   */
   readonly maxAttempts?: number
   /** No wait is longer, jitter aside. At least the initial interval; default 100 times that. */
   readonly maxInterval?: Duration
@@ -66,6 +69,12 @@ export interface TimeoutOptions {
   /** How long an attempt may go without a call of `heartbeat`, above 0. Then it ends like that. Default for ever. */
   readonly heartbeat?: Duration
   /**
+   * How long an attempt may wait for a slot before it begins, above 0; see {@link QueueingOptions}. Then the activity has
+   * failed, whatever `retry` says. Each wait in a queue counts for itself: that of another attempt begins anew, and so
+   * does that of an attempt that has lost its process. Default for ever.
+   */
+  readonly queue?: Duration
+  /**
    * How long all attempts and the waits between them may take, above 0, counted from the moment the activity is asked for,
    * also while nothing runs. Then the activity has failed. No retry is waited for that could not begin before: the error
    * of the attempt is told instead. Default for ever.
@@ -89,7 +98,7 @@ const mostIntensity = 1000
 const optionNames = [...queueingNames, 'name', 'restart', 'retry', 'run', 'timeout'].toSorted()
 const restartNames = ['intensity', 'period']
 const retryNames = ['backoff', 'initialInterval', 'jitter', 'maxAttempts', 'maxInterval', 'nonRetryable']
-const timeoutNames = ['attempt', 'heartbeat', 'total'] as const
+const timeoutNames = ['attempt', 'heartbeat', 'queue', 'total'] as const
 
 /** The retry policy asked for, defaults filled in. Expects options without problems. */
 export function resolveRetry(retry: RetryOptions | undefined): RetryPolicy {
@@ -123,12 +132,13 @@ export function resolveRestart(restart: ActivityOptions<never, unknown>['restart
 /** The limits asked for; undefined: none. Expects options without problems. */
 export function resolveTimeouts(
   timeout: TimeoutOptions = {},
-): Pick<ActivitySpec, 'attemptTimeoutMs' | 'heartbeatTimeoutMs' | 'totalTimeoutMs'> {
+): Pick<ActivitySpec, 'attemptTimeoutMs' | 'heartbeatTimeoutMs' | 'queueTimeoutMs' | 'totalTimeoutMs'> {
   const limit = (name: (typeof timeoutNames)[number]) =>
     timeout[name] === undefined ? undefined : parseDuration(timeout[name], `timeout.${name}`)
   return {
     attemptTimeoutMs: limit('attempt'),
     heartbeatTimeoutMs: limit('heartbeat'),
+    queueTimeoutMs: limit('queue'),
     totalTimeoutMs: limit('total'),
   }
 }

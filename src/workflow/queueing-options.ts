@@ -11,8 +11,9 @@ import { durationProblem, parseDuration, type Duration } from './duration.ts'
  * How many attempts of an activity run, and which one is next where not all that want to can.
  *
  * Limits hold for all instances on one node together: everything made by one call of `activity()`. An attempt that
- * waits is already counted as running and is aborted like one; its attempt timeout begins with its work. Waiting is
- * not stored: after a crash all of them queue up again.
+ * waits is already counted as running and is aborted like one; its attempt timeout begins with its work, and
+ * `timeout.queue` bounds the wait. Waiting is not stored: after a crash all of them queue up again, and count as
+ * restarted like those that ran.
  */
 export interface QueueingOptions<TInput> {
   /**

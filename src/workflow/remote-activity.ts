@@ -25,8 +25,8 @@ export interface RemoteActivityOptions {
   readonly timeout?: RemoteTimeoutOptions
 }
 
-/** A worker needs no heartbeat: it renews its task while its process lives. */
-export type RemoteTimeoutOptions = Omit<TimeoutOptions, 'heartbeat'>
+/** A worker needs no heartbeat: it renews its task while its process lives. Nor does a task wait for a slot of a node. */
+export type RemoteTimeoutOptions = Omit<TimeoutOptions, 'heartbeat' | 'queue'>
 
 /** What a worker hands to whoever does the work. */
 export type TaskContext<TInput = unknown> = Omit<ActivityContext<TInput>, 'heartbeat' | 'lastHeartbeat'>
@@ -93,6 +93,11 @@ function remoteProblems(options: RemoteActivityOptions): string[] {
   }
   if (timeout !== undefined && 'heartbeat' in timeout) {
     problems.push('timeout.heartbeat is not an option here: a worker renews its task while its process lives')
+  }
+  if (timeout !== undefined && 'queue' in timeout) {
+    problems.push(
+      'timeout.queue is not an option here: no slot is waited for; timeout.attempt bounds the wait',
+    )
   }
   if (format !== undefined && format !== 'json' && format !== 'msgpack') {
     problems.push(`format must be 'json' or 'msgpack'; got ${inspect(format)}`)

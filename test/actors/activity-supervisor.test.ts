@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { ActivitySpec } from '../../actors/activity.ts'
+import { activityTimeout } from '../../actors/activity-timeout.ts'
 import type { ActivityRecord } from '../../actors/record.ts'
 import { resolveQueueing } from '../../src/workflow/queueing-options.ts'
 import { asked, expired, failed, lost, waited } from '../../actors/supervisors/activity.ts'
@@ -18,6 +19,7 @@ const spec: ActivitySpec = {
   restart: { intensity: 2, periodMs: 1_000 },
   attemptTimeoutMs: undefined,
   heartbeatTimeoutMs: undefined,
+  queueTimeoutMs: undefined,
   totalTimeoutMs: undefined,
   queueing: resolveQueueing({}),
   run: async () => undefined,
@@ -55,17 +57,49 @@ describe('an attempt that has failed', () => {
   it('is followed by another one, after a wait', () => {
     expect(failed(first, down, spec, 6_000, complain)).toEqual({
       type: 'goesOn',
-      activity: { ...first, retryAt: 6_100, lastError: down },
+      activity: { ...first, failures: 1, retryAt: 6_100, lastError: down },
     })
   })
 
   it('is the last one when the policy says so', () => {
-    const third = { ...first, attempt: 3 }
+    const third = { ...first, attempt: 3, failures: 2, lastError: down }
 
     expect(failed(third, down, spec, 6_000, complain)).toEqual({
       type: 'failed',
       activity: third,
       error: down,
+    })
+  })
+
+  it('follows lost ones that use up nothing of the policy', () => {
+    const restarted = { ...first, attempt: 8 }
+    const again = failed(restarted, down, spec, 6_000, complain)
+
+    expect(again).toEqual({
+      type: 'goesOn',
+      activity: { ...restarted, failures: 1, retryAt: 6_100, lastError: down },
+    })
+    const lostSince = { ...waited(again.activity), attempt: 12 }
+    expect(failed(lostSince, down, spec, 6_000, complain)).toMatchObject({
+      type: 'goesOn',
+      activity: { failures: 2, retryAt: 6_200 },
+    })
+  })
+
+  it('counts as one more than there are attempts before it where an older record counts no failures', () => {
+    const older = { ...first, attempt: 2, lastError: down }
+
+    expect(failed(older, down, spec, 6_000, complain)).toMatchObject({ activity: { failures: 2 } })
+    expect(failed({ ...older, attempt: 3 }, down, spec, 6_000, complain).type).toBe('failed')
+  })
+
+  it('is the last one when it has waited too long for a slot', () => {
+    const late = activityTimeout('queue', { activity: 'charge', attempt: 1, limitMs: 5 })
+
+    expect(failed(first, late, spec, 6_000, complain)).toEqual({
+      type: 'failed',
+      activity: first,
+      error: late,
     })
   })
 
@@ -89,7 +123,13 @@ describe('an attempt that has failed', () => {
   it('has a higher number after its wait, and the same error', () => {
     const { activity } = failed(first, down, spec, 6_000, complain)
 
-    expect(waited(activity)).toEqual({ ...first, attempt: 2, retryAt: undefined, lastError: down })
+    expect(waited(activity)).toEqual({
+      ...first,
+      attempt: 2,
+      failures: 1,
+      retryAt: undefined,
+      lastError: down,
+    })
   })
 })
 

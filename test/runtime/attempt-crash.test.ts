@@ -103,6 +103,21 @@ describe('an attempt whose process is killed', { timeout: 60_000 }, () => {
     expect(incident?.error).toMatchObject({ message: expect.stringContaining('more than 2 times') })
   })
 
+  it('while it waited for a slot has used up nothing of its retry policy', async () => {
+    const trip = await Trip.of('queue')
+
+    await trip.die()
+    trip.live()
+    const { context } = await trip.handle.waitFor(({ value }) => value === 'over', { timeout: '30s' })
+    const attempts = await trip.attempts()
+
+    // It has two, and never began under the number that it waited with.
+    const ofSecond = attempts.filter(line => line.includes('/second/')).map(line => line.split(' ')[1])
+    expect(ofSecond).toEqual(['2', '3'])
+    expect(context).toMatchObject({ answers: ['served'] })
+    expect(context.error).toBeUndefined()
+  })
+
   it('is not made again when the time for all attempts has run out meanwhile', async () => {
     const trip = await Trip.of('wait')
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AnyActorLogic } from 'xstate'
 
+import type { ActivityReport } from '../../actors/activity.ts'
 import type { Address } from '../../actors/address.ts'
 import type { ActivityRecord } from '../../actors/record.ts'
 import type { InstanceHandle, Node, QueueingOptions } from '../../src/index.ts'
@@ -180,6 +181,63 @@ describe('activities that are limited', () => {
     expect(node.status().activities).toEqual({ running: 0, waiting: 0 })
   })
 
+  it('fail without another attempt when they wait longer for a slot than they may', async () => {
+    const site = new Site()
+    const policies = { retry: { initialInterval: '1ms' }, timeout: { queue: '50ms' } } as const
+    const node = await startNode({ workflows: [jobOf(site, { concurrency: 1, ...policies })] })
+    const [first, second] = await startInOrder(node, named('a', 'b'))
+
+    const late = await second!.waitFor(s => s.matches('failed'))
+    const afterwards = node.status().activities
+    site.of('a').finish()
+    await first!.waitFor(s => s.matches('done'))
+
+    expect(late.context.answer).toBe('ACTIVITY_TIMEOUT')
+    expect(afterwards).toEqual({ running: 1, waiting: 0 })
+    expect(site.names).toEqual(['a'])
+  })
+
+  it('have a timer for their wait only while they wait', async () => {
+    const clock = new ManualClock()
+    const activities = new Activities(clock, 1)
+    const finish: (() => void)[] = []
+    const reports: ActivityReport[] = []
+    const logic = activity({
+      name: 'work',
+      timeout: { queue: '10s' },
+      run: () => new Promise<void>(resolve => finish.push(resolve)),
+    })
+    const timers: number[] = []
+    for (const name of ['a', 'b', 'c', 'd']) {
+      startOne(activities, name, [], logic, report => reports.push(report))
+      timers.push(clock.timerCount)
+    }
+    activities.stop(addressOf('b'), 'work')
+    const withoutStopped = clock.timerCount
+    await until(() => finish.length === 1)
+    finish[0]!()
+    await until(() => finish.length === 2)
+    const withoutBegun = clock.timerCount
+    clock.advance(9_999)
+    const before = reports.length
+    clock.advance(1)
+
+    expect(timers).toEqual([0, 1, 2, 3])
+    expect([withoutStopped, withoutBegun, clock.timerCount]).toEqual([2, 1, 0])
+    expect(before).toBe(1)
+    expect(reports[1]).toMatchObject({
+      outcome: {
+        status: 'error',
+        error: {
+          code: 'ACTIVITY_TIMEOUT',
+          fields: { activity: 'work', attempt: 1, limitMs: 10_000, timeout: 'queue' },
+          retryable: false,
+        },
+      },
+    })
+    expect(activities.counts).toEqual({ running: 1, waiting: 0 })
+  })
+
   it('leave nothing behind on a node that gives their partitions up, and run on the next', async () => {
     const namespace = freshNamespace()
     const [before, after] = [new Site(), new Site()]
@@ -246,6 +304,7 @@ function startOne(
   name: string,
   begun: string[],
   logic: AnyActorLogic = activity({ name: 'work', run: async () => void begun.push(name) }),
+  report: (report: ActivityReport) => void = () => {},
 ): void {
   const record: ActivityRecord = {
     path: 'work',
@@ -256,5 +315,5 @@ function startOne(
     input: name,
   }
   const log = { debug() {}, info() {}, warn() {}, error() {} }
-  activities.start({ address: addressOf(name), activity: record, logic, log, report() {} })
+  activities.start({ address: addressOf(name), activity: record, logic, log, report })
 }

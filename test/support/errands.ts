@@ -12,6 +12,8 @@ export type Errand =
   | 'read'
   /** Kills its process whenever it is begun. */
   | 'kill'
+  /** Has two attempts and one slot for both: the one kills its process, while the other waits that later fails once. */
+  | 'queue'
   /** Waits for ever, but not for long. */
   | 'wait'
 
@@ -59,6 +61,14 @@ export function errandsOf(file: string) {
           return forEver()
         }),
         kill: errand('kill', die, { restart: { intensity: 2, period: '10m' } }),
+        queue: errand(
+          'queue',
+          ({ attempt, input }) => {
+            if (input === 'first') return attempt === 1 ? die() : Promise.resolve()
+            return attempt === 2 ? Promise.reject(new Error('not today')) : Promise.resolve('served')
+          },
+          { concurrency: 1, retry: { initialInterval: '1ms', maxAttempts: 2 } },
+        ),
         wait: errand('wait', forEver, { timeout: { total: waitTotalMs } }),
       },
       actions: {
@@ -77,12 +87,25 @@ export function errandsOf(file: string) {
             { guard: ({ context }) => context.errand === 'pay', target: 'paying' },
             { guard: ({ context }) => context.errand === 'read', target: 'reading' },
             { guard: ({ context }) => context.errand === 'kill', target: 'killing' },
+            { guard: ({ context }) => context.errand === 'queue', target: 'queueing' },
             { target: 'waiting' },
           ],
         },
         paying: { invoke: { src: 'pay', onDone: { target: 'over', actions: 'keepAnswer' } } },
         reading: { invoke: { src: 'read', onDone: { target: 'over', actions: 'keepAnswer' } } },
         killing: { invoke: { src: 'kill', onError: { target: 'over', actions: 'keepError' } } },
+        queueing: {
+          invoke: [
+            { src: 'queue', id: 'first', input: 'first' },
+            {
+              src: 'queue',
+              id: 'second',
+              input: 'second',
+              onDone: { target: 'over', actions: 'keepAnswer' },
+              onError: { target: 'over', actions: 'keepError' },
+            },
+          ],
+        },
         waiting: { invoke: { src: 'wait', onError: { target: 'over', actions: 'keepError' } } },
         over: {},
       },

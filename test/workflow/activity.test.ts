@@ -20,7 +20,7 @@ describe('activity', () => {
         nonRetryable: ['CardDeclined'],
       },
       restart: { intensity: 3, period: '1m' },
-      timeout: { attempt: '10s', heartbeat: '3s', total: '10m' },
+      timeout: { attempt: '10s', heartbeat: '3s', queue: '1m', total: '10m' },
       run,
     })
 
@@ -38,6 +38,7 @@ describe('activity', () => {
       attemptTimeoutMs: 10_000,
       queueing: expect.any(Object),
       heartbeatTimeoutMs: 3_000,
+      queueTimeoutMs: 60_000,
       totalTimeoutMs: 600_000,
       run: expect.any(Function),
     })
@@ -132,7 +133,7 @@ describe('activity', () => {
       },
       restart: { intensity: 1.5, often: true, period: 0 },
       run: 'charge',
-      timeout: { attempt: 0, heartbeat: 'often', queue: '1s', total: 0 },
+      timeout: { attempt: 0, heartbeat: 'often', queue: 0, slot: '1s', total: 0 },
       version: 1,
     }
 
@@ -153,9 +154,10 @@ describe('activity', () => {
       'retry.jitter must be a number from 0 to 1; got 2',
       'retry.maxAttempts must be a whole number from 1, or Infinity; got 0',
       "retry.nonRetryable must be a list of error names or codes, or a function; got [ '' ]",
-      'timeout.queue is not an option; there are attempt, heartbeat, total',
+      'timeout.slot is not an option; there are attempt, heartbeat, queue, total',
       'timeout.attempt must be above 0',
       expect.stringMatching(/^timeout\.heartbeat must be .*; got 'often'$/),
+      'timeout.queue must be above 0',
       'timeout.total must be above 0',
     ])
     for (const problem of error.fields['problems'] as string[]) expect(error.message).toContain(problem)
