@@ -64,7 +64,7 @@ export class Attempt implements RunningLeaf {
     let outcome: LeafOutcome
     try {
       // Whoever has made this first notes that it runs.
-      await undefined
+      await Promise.resolve()
       outcome = { status: 'done', output: await spec.run(this.#context()) }
     } catch (error) {
       // An activity that throws before its first await ends here too.

@@ -69,10 +69,10 @@ function waitedTooLong({ name }: ActivitySpec, activity: ActivityRecord, limitMs
 }
 
 /** One that fails as soon as whoever starts it has noted that it runs. */
-function failedAttempt(error: unknown, { settled }: QueuedAttemptOptions): RunningLeaf {
+function failedAttempt(error: unknown, options: QueuedAttemptOptions): RunningLeaf {
   let live = true
   queueMicrotask(() => {
-    if (live) settled({ status: 'error', error })
+    if (live) options.settled({ status: 'error', error })
   })
   return {
     deliver() {},
