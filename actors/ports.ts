@@ -245,16 +245,19 @@ export interface Pauses {
 
 /** What is heard of the nodes of a namespace, this one among them. Neither call may throw. */
 export interface HeartbeatListener {
-  /** The node has said that it is alive: just now, or so long ago. */
-  alive(name: string, agoMs: number): void
+  /** The node has said that it is alive, just now or so long ago, and which partitions it stays away from. */
+  alive(name: string, agoMs: number, avoided: readonly number[]): void
   /** The node has said that it leaves. */
   left(name: string): void
 }
 
 /** How nodes tell each other that they are alive. Nothing else rests on it: see Leases. */
 export interface Heartbeats {
-  /** Says that this node is alive. Nodes that begin to listen within the time a lease lasts hear of it too. */
-  beat(): Promise<void>
+  /**
+   * Says that this node is alive, and which partitions it stays away from. Nodes that begin to listen within the time a
+   * lease lasts hear of it too.
+   */
+  beat(avoided?: readonly number[]): Promise<void>
   /** Says that this node leaves. */
   leave(): Promise<void>
   /**

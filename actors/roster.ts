@@ -1,3 +1,5 @@
+import type { Avoided } from './assignment.ts'
+
 /**
  * Who is alive, by what is heard. A node is gone when it says so, or when nothing of it has been heard for a time to
  * live by the local monotonic clock.
@@ -10,6 +12,8 @@ export class Roster {
   readonly #ttlMs: number
   /** When each of the others was heard last: monotonic milliseconds. */
   readonly #heard = new Map<string, number>()
+  /** What each of the others has said last that it stays away from, if from anything. */
+  readonly #avoided = new Map<string, ReadonlySet<number>>()
   #heardSelfAt: number | undefined
 
   /** @param ttlMs how long a node counts as alive after it was heard */
@@ -18,9 +22,11 @@ export class Roster {
     this.#ttlMs = ttlMs
   }
 
-  /** The node has said that it is alive, so long ago. */
-  heard(name: string, now: number, agoMs = 0): void {
+  /** The node has said that it is alive, so long ago, and which partitions it stays away from. */
+  heard(name: string, now: number, agoMs = 0, avoided: readonly number[] = []): void {
     if (name !== this.#self) {
+      // What was said before that is out of date.
+      if (now - agoMs >= (this.#heard.get(name) ?? Number.NEGATIVE_INFINITY)) this.#avoids(name, avoided)
       this.#heard.set(name, Math.max(now - agoMs, this.#heard.get(name) ?? Number.NEGATIVE_INFINITY))
       return
     }
@@ -34,13 +40,18 @@ export class Roster {
 
   /** The node has said that it leaves. */
   left(name: string): void {
-    this.#heard.delete(name)
+    this.#forget(name)
+  }
+
+  /** What the others alive stay away from. */
+  get avoided(): Avoided {
+    return new Map(this.#avoided)
   }
 
   /** The names of the nodes alive, sorted; always with this one. */
   alive(now: number): readonly string[] {
     if (!this.#isDeaf(now)) {
-      for (const [name, at] of this.#heard) if (now - at >= this.#ttlMs) this.#heard.delete(name)
+      for (const [name, at] of this.#heard) if (now - at >= this.#ttlMs) this.#forget(name)
     }
     return [this.#self, ...this.#heard.keys()].toSorted()
   }
@@ -49,6 +60,16 @@ export class Roster {
   nextSilence(now: number): number | undefined {
     if (this.#heard.size === 0 || this.#isDeaf(now)) return undefined
     return Math.min(...this.#heard.values()) + this.#ttlMs
+  }
+
+  #avoids(name: string, partitions: readonly number[]): void {
+    if (partitions.length === 0) this.#avoided.delete(name)
+    else this.#avoided.set(name, new Set(partitions))
+  }
+
+  #forget(name: string): void {
+    this.#heard.delete(name)
+    this.#avoided.delete(name)
   }
 
   /** Beats come three times in a time to live: half of one without our own means that we could hear nobody. */

@@ -23,8 +23,12 @@ export interface SupervisedNode {
   readonly version: string
   /** Milliseconds since the epoch. */
   readonly startedAt: number
-  /** How many there are, and which of them it serves. */
-  readonly partitions: { readonly serving: readonly number[]; readonly total: number }
+  /** How many there are, which of them it serves, and which it stays away from because they failed too often there. */
+  readonly partitions: {
+    readonly serving: readonly number[]
+    readonly avoided: readonly number[]
+    readonly total: number
+  }
   /** Instances in memory. */
   readonly resident: number
   /** Attempts that run, that wait for a slot, and that go on though nobody wants them any more. */
@@ -41,6 +45,8 @@ export interface SupervisedPartition {
   readonly term: number | undefined
   /** How often it had to be opened anew, and why. */
   readonly restarts: Restarts
+  /** Until when its node stays away from it, because it failed too often there: milliseconds since the epoch. */
+  readonly avoidedUntil: number | undefined
   /** Instances in memory: of the workflow that was asked for, if one was. */
   readonly resident: number
   /** Some of them, those with activities first; empty unless asked for. */

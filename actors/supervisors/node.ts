@@ -9,9 +9,15 @@
  * once. What is no longer it gives up one by one: taking over costs NATS some milliseconds for each partition, and its
  * events wait meanwhile, while those of the partitions not yet given up do not. A partition supervisor that dies of an
  * error is started again (OTP: `one_for_one`, `permanent`).
+ *
+ * One that fails too often escalates. The node then stays away from the partition for a while and says so, in its
+ * heartbeats, to the others, of which the next in rank takes it. Where there is none, nobody runs it until one that stays
+ * away tries again. Whatever escalates, the node itself goes on. Nothing of this is stored: a node that dies stays away
+ * from nothing any more, and the others forget what it said together with its heartbeats.
  */
 import {
   assign,
+  emit,
   enqueueActions,
   setup,
   type ActorRefFrom,
@@ -19,8 +25,8 @@ import {
   type ErrorActorEvent,
 } from 'xstate'
 
-import { partitionsFor } from '../assignment.ts'
-import { partitionSupervisor, type PartitionInput } from './partition.ts'
+import { partitionsFor, type Avoided } from '../assignment.ts'
+import { partitionSupervisor, type Escalated, type PartitionInput } from './partition.ts'
 
 export interface NodeInput {
   /** What this node is called among the others. */
@@ -40,22 +46,36 @@ export interface NodeInput {
 interface NodeContext extends NodeInput {
   /** The partitions this node should run. */
   readonly assigned: ReadonlySet<number>
-  /** How many other nodes are alive. */
-  readonly others: number
+  /** The names of the nodes alive. */
+  readonly names: readonly string[]
+  /** What the other nodes stay away from. */
+  readonly othersAvoid: Avoided
+  /** The partitions that this node stays away from, and until when: milliseconds since the epoch. */
+  readonly avoided: ReadonlyMap<number, number>
   readonly isStopping: boolean
 }
 
 export type NodeEvent =
-  /** The names of the nodes alive. */
-  | { readonly type: 'members'; readonly names: readonly string[] }
+  /** The names of the nodes alive, and what the others of them stay away from. */
+  | { readonly type: 'members'; readonly names: readonly string[]; readonly avoided?: Avoided }
   /** Whoever held the partition has given it up. */
   | { readonly type: 'vacated'; readonly partition: number }
   /** Give everything up in good order. */
   | { readonly type: 'stop' }
   | { readonly type: 'giveUpNext' }
   | { readonly type: 'allReleased' }
+  | Escalated
+  /** The time to stay away from a partition is over. */
+  | { readonly type: 'comeBack'; readonly partition: number }
   | DoneActorEvent
   | ErrorActorEvent
+
+/** What it emits. */
+type NodeNews =
+  /** It stays away from a partition until then: milliseconds since the epoch. */
+  | { readonly type: 'escalated'; readonly partition: number; readonly until: number }
+  /** What it stays away from now, and until when. */
+  | { readonly type: 'avoidedChanged'; readonly avoided: ReadonlyMap<number, number> }
 
 const childPrefix = 'partition.'
 
@@ -64,6 +84,7 @@ export const nodeSupervisor = setup({
     context: {} as NodeContext,
     input: {} as NodeInput,
     events: {} as NodeEvent,
+    emitted: {} as NodeNews,
   },
   actors: { partition: partitionSupervisor },
   actions: {
@@ -80,14 +101,27 @@ export const nodeSupervisor = setup({
       const partition = Number(event.actorId.slice(childPrefix.length))
       enqueue.spawnChild('partition', { id: event.actorId, input: partitionInput(context, partition) })
     }),
-    assignPartitions: assign(({ context, event }) => {
+    noteMembers: assign(({ event }) => {
       if (event.type !== 'members') return {}
-      const { names } = event
-      return {
-        assigned: partitionsFor(context.name, names, context.partitions),
-        others: names.length - 1,
-      }
+      return { names: event.names, othersAvoid: event.avoided ?? new Map() }
     }),
+    assignPartitions: assign(({ context: { avoided, name, names, othersAvoid, partitions } }) => {
+      const own = new Set(avoided.keys())
+      return { assigned: partitionsFor(name, names, partitions, new Map(othersAvoid).set(name, own)) }
+    }),
+    stayAway: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type !== 'escalated') return
+      const { awayMs, partition } = event
+      const until = context.now() + awayMs
+      enqueue.assign({ avoided: new Map(context.avoided).set(partition, until) })
+      enqueue.emit({ type: 'escalated', partition, until })
+      enqueue.raise({ type: 'comeBack', partition }, { delay: awayMs, id: `comeBack.${partition}` })
+    }),
+    comeBack: assign(({ context, event }) => {
+      if (event.type !== 'comeBack') return {}
+      return { avoided: new Map([...context.avoided].filter(([partition]) => partition !== event.partition)) }
+    }),
+    tellAvoided: emit(({ context: { avoided } }) => ({ type: 'avoidedChanged' as const, avoided })),
     noteStop: assign({ isStopping: true }),
     askForShare: enqueueActions(({ context, self, enqueue }) => {
       for (const [partition, child] of partitionsOf(self)) {
@@ -95,7 +129,8 @@ export const nodeSupervisor = setup({
       }
     }),
     giveUp: enqueueActions(({ context, self, enqueue }) => {
-      const { isStopping, others, paceMs } = context
+      const { isStopping, names, paceMs } = context
+      const others = names.length - 1
       const surplus = surplusOf(self, context)
       const held = surplus.filter(child => child.getSnapshot().hasTag('held'))
       // Nobody waits for what a node gives up that is alone.
@@ -121,13 +156,22 @@ export const nodeSupervisor = setup({
   },
 }).createMachine({
   id: 'node',
-  context: ({ input }) => ({ ...input, assigned: new Set(), others: 0, isStopping: false }),
+  context: ({ input }) => ({
+    ...input,
+    assigned: new Set(),
+    names: [],
+    othersAvoid: new Map(),
+    avoided: new Map(),
+    isStopping: false,
+  }),
   initial: 'running',
   states: {
     running: {
       entry: 'startPartitions',
       on: {
-        members: { actions: ['assignPartitions', 'askForShare', 'giveUp'] },
+        members: { actions: ['noteMembers', 'assignPartitions', 'askForShare', 'giveUp'] },
+        escalated: { actions: ['stayAway', 'assignPartitions', 'tellAvoided'] },
+        comeBack: { actions: ['comeBack', 'assignPartitions', 'tellAvoided', 'askForShare'] },
         giveUpNext: { actions: 'giveUp' },
         vacated: { actions: 'tellVacated' },
         stop: 'stopping',

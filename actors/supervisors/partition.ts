@@ -15,6 +15,9 @@
  *    └── released, whenever the node stops
  * ```
  *
+ * One that fails too often (../endurance.ts) escalates: it gives the lease back, becomes idle, and tells its node, which
+ * stays away from the partition for a while.
+ *
  * Failure cases: a lease that another node holds is asked for again when that node gives it up, and every now and
  * then, since a lease that expires tells nobody; a lease that is lost ends everything at once, nothing is
  * acknowledged any more and nothing given back; a failure gives the lease back and begins again, after a pause,
@@ -22,8 +25,9 @@
  *
  * I/O is what the node provides: `acquire`, `renew`, `open`, `drain`, `forget`.
  */
-import { assign, fromCallback, fromPromise, setup } from 'xstate'
+import { assign, fromCallback, fromPromise, sendParent, setup } from 'xstate'
 
+import { noStrain, withoutService, withService, withStrain, type Strain } from '../endurance.ts'
 import type { Lease } from '../ports.ts'
 import { noRestarts, withFailure, type Restarts } from '../restarts.ts'
 import { describeError } from '../supervision.ts'
@@ -41,6 +45,14 @@ export type PartitionEvent =
   | { readonly type: 'leaseLost' }
   /** Part of the partition cannot go on: it must be opened anew. */
   | { readonly type: 'failed'; readonly error: unknown }
+
+/** What a partition supervisor tells its node: it has failed too often, and its lease has been given back. */
+export interface Escalated {
+  readonly type: 'escalated'
+  readonly partition: number
+  /** How long to stay away from it. */
+  readonly awayMs: number
+}
 
 export interface PartitionInput {
   readonly partition: number
@@ -68,6 +80,8 @@ export interface PartitionContext extends PartitionInput {
   readonly isVacated: boolean
   /** How often it failed while it was owned. */
   readonly restarts: Restarts
+  /** What it has cost so far. */
+  readonly strain: Strain
 }
 
 const unprovided = () => {
@@ -100,6 +114,7 @@ export const partitionSupervisor = setup({
     isStopping: ({ context }) => context.isStopping,
     isWanted: ({ context }) => context.isWanted,
     hasFailed: ({ context }) => context.hasFailed,
+    isTooMuch: ({ context }) => context.strain.isTooMuch && !context.isStopping,
     isRefused: ({ event }) => 'output' in event && event.output === undefined,
     isVacated: ({ context }) => context.isVacated,
     mustGiveUp: ({ context }) => context.isStopping || !context.isWanted,
@@ -112,6 +127,20 @@ export const partitionSupervisor = setup({
     noteFailure: assign(({ context, event }) => ({
       hasFailed: true,
       restarts: withFailure(context.restarts, { at: context.now(), ...describeError(errorOf(event)) }),
+      strain: withStrain(context.strain, context.now()),
+    })),
+    noteLoss: assign(({ context, event }) => ({
+      hasFailed: true,
+      restarts: withFailure(context.restarts, { at: context.now(), ...describeError(errorOf(event)) }),
+      strain: withoutService(context.strain, context.now()),
+    })),
+    noteService: assign(({ context }) => ({ strain: withService(context.strain, context.now()) })),
+    noteGivingUp: assign(({ context }) => ({ strain: withoutService(context.strain, context.now()) })),
+    noteAway: assign(({ context }) => ({ isWanted: false, strain: { ...context.strain, isTooMuch: false } })),
+    escalate: sendParent(({ context: { partition, strain } }): Escalated => ({
+      type: 'escalated',
+      partition,
+      awayMs: strain.awayMs,
     })),
     // It is being given up already.
     noteLateFailure: assign({ hasFailed: true }),
@@ -130,6 +159,7 @@ export const partitionSupervisor = setup({
     isStopping: false,
     isVacated: false,
     restarts: noRestarts,
+    strain: noStrain,
   }),
   initial: 'idle',
   on: {
@@ -178,10 +208,10 @@ export const partitionSupervisor = setup({
       invoke: { src: 'renew', input: ({ context }) => workOf(context) },
       initial: 'opening',
       on: {
-        unwant: { target: '.draining', actions: 'noteUnwanted' },
+        unwant: { target: '.draining', actions: ['noteUnwanted', 'noteGivingUp'] },
         release: { target: '.draining', actions: 'noteStop' },
         failed: { target: '.draining', actions: 'noteFailure' },
-        leaseLost: { target: 'forgetting', actions: 'noteFailure' },
+        leaseLost: { target: 'forgetting', actions: 'noteLoss' },
       },
       states: {
         opening: {
@@ -193,7 +223,7 @@ export const partitionSupervisor = setup({
             onError: { target: 'draining', actions: 'noteFailure' },
           },
         },
-        serving: { tags: ['held', 'settled'] },
+        serving: { entry: 'noteService', tags: ['held', 'settled'] },
         draining: {
           invoke: {
             src: 'drain',
@@ -219,7 +249,11 @@ export const partitionSupervisor = setup({
       },
     },
     ended: {
-      always: [{ guard: 'hasFailed', target: 'pausing' }, { target: 'idle' }],
+      always: [
+        { guard: 'isTooMuch', target: 'idle', actions: ['escalate', 'noteAway'] },
+        { guard: 'hasFailed', target: 'pausing' },
+        { target: 'idle' },
+      ],
     },
     released: { type: 'final' },
   },

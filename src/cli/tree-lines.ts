@@ -10,7 +10,7 @@ import { formatAddress } from '../workflow/address.ts'
 import { markOf, paintStatus } from './instance-view.ts'
 import type { Style } from './style.ts'
 import { printable, shortenEnd, widthOf } from './text.ts'
-import { formatAge, formatDue } from './time.ts'
+import { formatAge, formatDue, formatTime } from './time.ts'
 
 export interface TreeView {
   readonly depth: SupervisionDepth
@@ -91,13 +91,17 @@ function isOfInterest({ children, restarts, state }: SupervisedPartition, depth:
 }
 
 function partitionBranch(partition: SupervisedPartition, view: TreeView): Branch {
-  const { children, resident, restarts, state, term } = partition
+  const { avoidedUntil, children, resident, restarts, state, term } = partition
   const { depth, now, style } = view
   const plain = state.replace('owned.', '')
   const pieces: Piece[] = [
     { text: `partition ${partition.partition}` },
     { text: plain, paint: text => (plain === 'serving' ? style.cyan(text) : style.yellow(text)) },
   ]
+  if (avoidedUntil !== undefined) {
+    const until = formatTime(new Date(avoidedUntil))
+    pieces.push({ text: `avoided until ${until}`, paint: text => style.red(text) })
+  }
   if (term !== undefined) pieces.push({ text: `term ${term}`, paint: text => style.dim(text) })
   pieces.push({ text: counted(resident, 'instance'), paint: text => style.dim(text) })
   const last = restarts.failures.at(-1)

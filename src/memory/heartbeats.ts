@@ -11,9 +11,9 @@ export class MemoryHeartbeats implements Heartbeats {
     this.#node = node
   }
 
-  async beat(): Promise<void> {
-    this.#namespace.heartbeats.set(this.#node, this.#namespace.clock.monotonic())
-    this.#tell(listener => listener.alive(this.#node, 0))
+  async beat(avoided: readonly number[] = []): Promise<void> {
+    this.#namespace.heartbeats.set(this.#node, { at: this.#namespace.clock.monotonic(), avoided })
+    this.#tell(listener => listener.alive(this.#node, 0, avoided))
   }
 
   async leave(): Promise<void> {
@@ -24,9 +24,9 @@ export class MemoryHeartbeats implements Heartbeats {
   async listen(listener: HeartbeatListener): Promise<() => void> {
     const { clock, heartbeats, heartbeatListeners, leaseTtlMs } = this.#namespace
     heartbeatListeners.add(listener)
-    for (const [name, at] of heartbeats) {
+    for (const [name, { at, avoided }] of heartbeats) {
       const agoMs = clock.monotonic() - at
-      if (agoMs < leaseTtlMs) listener.alive(name, agoMs)
+      if (agoMs < leaseTtlMs) listener.alive(name, agoMs, avoided)
     }
     return () => heartbeatListeners.delete(listener)
   }

@@ -13,7 +13,7 @@ export class MemoryInspection implements Inspection {
   async names(): Promise<readonly string[]> {
     const { clock, heartbeats, leaseTtlMs } = this.#namespace
     const now = clock.monotonic()
-    const alive = [...heartbeats].filter(([, at]) => now - at < leaseTtlMs)
+    const alive = [...heartbeats].filter(([, { at }]) => now - at < leaseTtlMs)
     return alive.map(([name]) => name).toSorted()
   }
 

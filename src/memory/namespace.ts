@@ -90,8 +90,8 @@ export class MemoryNamespace {
   readonly blobs = new Map<string, Uint8Array>()
   readonly deadLetters: MemoryDeadLetter[] = []
   readonly events: EmittedEvent[] = []
-  /** When each node said last that it is alive: monotonic milliseconds. */
-  readonly heartbeats = new Map<string, number>()
+  /** When each node said last that it is alive, in monotonic milliseconds, and what it stays away from. */
+  readonly heartbeats = new Map<string, { readonly at: number; readonly avoided: readonly number[] }>()
   readonly heartbeatListeners = new Set<HeartbeatListener>()
   readonly hintListeners = new Set<(hint: Hint) => void>()
   readonly leases = new Map<number, MemoryLease>()

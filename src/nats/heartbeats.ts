@@ -4,6 +4,8 @@
  * A write to a bucket is a message that anyone can subscribe to, so hearing the others costs no consumer. Messages
  * can be missed, which the next heartbeat makes good. Whoever begins to listen reads which keys there are, and how old:
  * by the server's clock, as it is the one that forgets them.
+ *
+ * The value is `{"incarnation":"…","avoided":[3]}`. Older nodes wrote the incarnation alone, and read no value at all.
  */
 import type { HeartbeatListener, Heartbeats } from '../../actors/ports.ts'
 import { headersOf, type NatsConnection } from './connection.ts'
@@ -13,6 +15,7 @@ import type { Namespace } from './provision.ts'
 import { unescapeToken } from './subjects.ts'
 
 const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
 export class NatsHeartbeats implements Heartbeats {
   readonly #connection: NatsConnection
@@ -31,9 +34,10 @@ export class NatsHeartbeats implements Heartbeats {
     this.#incarnation = node.incarnation
   }
 
-  async beat(): Promise<void> {
+  async beat(avoided: readonly number[] = []): Promise<void> {
+    const value = JSON.stringify({ incarnation: this.#incarnation, avoided })
     try {
-      await this.#connection.publish(this.#subject, encoder.encode(this.#incarnation))
+      await this.#connection.publish(this.#subject, encoder.encode(value))
     } catch (error) {
       throw translate(error, { what: 'say that this node is alive', subject: this.#subject })
     }
@@ -62,12 +66,14 @@ export class NatsHeartbeats implements Heartbeats {
         if (name === undefined) return
         heard.add(name)
         if (isRemoved(msg.data.length)) listener.left(name)
-        else listener.alive(name, 0)
+        else listener.alive(name, 0, avoidedIn(msg.data))
       },
     })
     try {
       // The subscription stands, or is refused, before the keys are read: the questions go the same way after it.
-      for (const { name, agoMs } of await this.#stored()) if (!heard.has(name)) listener.alive(name, agoMs)
+      for (const { agoMs, avoided, name } of await this.#stored()) {
+        if (!heard.has(name)) listener.alive(name, agoMs, avoided)
+      }
       if (refusal !== undefined) throw refusal
     } catch (error) {
       subscription.unsubscribe()
@@ -87,7 +93,7 @@ export class NatsHeartbeats implements Heartbeats {
         const entry = await readEntry(this.#connection, leaseStream, subject)
         const name = nameOf(subject)
         if (entry === undefined || isRemoved(entry.data.length) || name === undefined) return []
-        return [{ name, agoMs: Math.max(0, now - entry.time || 0) }]
+        return [{ name, agoMs: Math.max(0, now - entry.time || 0), avoided: avoidedIn(entry.data) }]
       }),
     )
     return found.flat()
@@ -97,11 +103,22 @@ export class NatsHeartbeats implements Heartbeats {
 interface StoredHeartbeat {
   readonly name: string
   readonly agoMs: number
+  readonly avoided: readonly number[]
 }
 
 interface StreamInfo {
   readonly state: { readonly subjects?: Readonly<Record<string, number>> }
   readonly ts?: string
+}
+
+/** Nothing, too, when it is the heartbeat of an older node, or of whoever else writes there. */
+function avoidedIn(data: Uint8Array): readonly number[] {
+  try {
+    const { avoided } = JSON.parse(decoder.decode(data)) as { readonly avoided?: unknown }
+    return Array.isArray(avoided) ? avoided.filter(partition => Number.isSafeInteger(partition)) : []
+  } catch {
+    return []
+  }
 }
 
 function nameOf(subject: string): string | undefined {

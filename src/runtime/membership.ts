@@ -1,7 +1,8 @@
 /**
- * This node among the nodes of its namespace: says three times in a lease's time that it is alive, and tells who else
- * is, whenever that changes.
+ * This node among the nodes of its namespace: says three times in a lease's time that it is alive and what it stays away
+ * from, and tells who else is and what they stay away from, whenever that changes.
  */
+import type { Avoided } from '../../actors/assignment.ts'
 import type { Clock, Heartbeats, TimerHandle } from '../../actors/ports.ts'
 import { Roster } from '../../actors/roster.ts'
 import type { Log } from './log.ts'
@@ -13,14 +14,19 @@ export interface MembershipContext {
   readonly name: string
   /** How long a node counts as alive after its last heartbeat. */
   readonly ttlMs: number
-  /** The names of the nodes alive, sorted, this one among them. Told on joining and at every change. */
-  readonly changed: (names: readonly string[]) => void
+  /**
+   * The names of the nodes alive, sorted, this one among them, and what the others stay away from. Told on joining and at
+   * every change.
+   */
+  readonly changed: (names: readonly string[], avoided: Avoided) => void
 }
 
 export class Membership {
   readonly #context: MembershipContext
   readonly #roster: Roster
   #told = ''
+  #toldAlive = ''
+  #avoided: readonly number[] = []
   #isJoined = false
   #stopListening = () => {}
   #beatTimer: TimerHandle | undefined
@@ -39,8 +45,8 @@ export class Membership {
   async join(): Promise<void> {
     const { clock, heartbeats } = this.#context
     this.#stopListening = await heartbeats.listen({
-      alive: (name, agoMs) => {
-        this.#roster.heard(name, clock.monotonic(), agoMs)
+      alive: (name, agoMs, avoided) => {
+        this.#roster.heard(name, clock.monotonic(), agoMs, avoided)
         this.#tell()
       },
       left: name => {
@@ -48,10 +54,16 @@ export class Membership {
         this.#tell()
       },
     })
-    await heartbeats.beat()
+    await heartbeats.beat(this.#avoided)
     this.#isJoined = true
     this.#tell()
     this.#beatLater()
+  }
+
+  /** Says from now on, at once for the first time, that this node stays away from these partitions. */
+  avoid(partitions: readonly number[]): void {
+    this.#avoided = partitions
+    if (this.#isJoined) this.#beat()
   }
 
   /** Says that this node leaves, and tells nothing more. Never rejects: unsaid, the others notice it a little later. */
@@ -71,12 +83,15 @@ export class Membership {
     if (!this.#isJoined) return
     const { changed, clock, log } = this.#context
     const names = this.#roster.alive(clock.monotonic())
+    const { avoided } = this.#roster
     this.#armSilence()
-    const key = names.join(',')
+    const alive = names.join(',')
+    const key = [alive, ...names.map(name => [...(avoided.get(name) ?? [])].join(' '))].join(',')
     if (key === this.#told) return
+    if (alive !== this.#toldAlive) log.info({ nodes: names }, 'nodes alive')
     this.#told = key
-    log.info({ nodes: names }, 'nodes alive')
-    changed(names)
+    this.#toldAlive = alive
+    changed(names, avoided)
   }
 
   #armSilence(): void {
@@ -87,12 +102,17 @@ export class Membership {
     if (silence !== undefined) this.#silenceTimer = clock.setTimer(silence - now, () => this.#tell())
   }
 
+  #beat(): void {
+    const { heartbeats, log } = this.#context
+    heartbeats.beat(this.#avoided).catch((error: unknown) => {
+      log.warn({ err: error }, 'the other nodes could not be told that this one is alive')
+    })
+  }
+
   #beatLater(): void {
-    const { clock, heartbeats, log, ttlMs } = this.#context
+    const { clock, ttlMs } = this.#context
     this.#beatTimer = clock.setTimer(ttlMs / 3, () => {
-      heartbeats.beat().catch((error: unknown) => {
-        log.warn({ err: error }, 'the other nodes could not be told that this one is alive')
-      })
+      this.#beat()
       if (this.#isJoined) this.#beatLater()
     })
   }

@@ -176,7 +176,16 @@ export class Node implements AsyncDisposable {
       log,
       name: options.name,
       ttlMs: transport.leaseTtlMs,
-      changed: names => this.#supervisor.send({ type: 'members', names }),
+      changed: (names, avoided) => this.#supervisor.send({ type: 'members', names, avoided }),
+    })
+    this.#supervisor.on('avoidedChanged', ({ avoided }) => {
+      this.#membership.avoid([...avoided.keys()])
+    })
+    this.#supervisor.on('escalated', ({ partition, until }) => {
+      log.warn(
+        { partition, until: new Date(until) },
+        'a partition fails too often here: left to other nodes for a while',
+      )
     })
   }
 
@@ -249,7 +258,9 @@ export class Node implements AsyncDisposable {
 
   #answer(question: SupervisionQuestion): SupervisedNode {
     const { abandoned, activities, name, partitions, resident } = this.status()
+    const { avoided } = this.#supervisor.getSnapshot().context
     const all = [...partitionsOf(this.#supervisor)].map(([partition, supervisor]) => ({
+      avoidedUntil: avoided.get(partition),
       supervisor: supervisor.getSnapshot(),
       partition: this.#serving.get(partition)?.partition,
     }))
@@ -260,6 +271,7 @@ export class Node implements AsyncDisposable {
       startedAt: this.#startedAt,
       partitions: {
         serving: [...this.#serving.keys()].toSorted((a, b) => a - b),
+        avoided: [...avoided.keys()].toSorted((a, b) => a - b),
         total: partitions.total,
       },
       resident,

@@ -16,6 +16,8 @@ const [fewest, most] = [10, 200]
 
 /** A partition with its supervisor. */
 export interface Supervised {
+  /** Undefined unless the node stays away from it. */
+  readonly avoidedUntil: number | undefined
   readonly supervisor: { readonly value: unknown; readonly context: PartitionContext }
   /** Undefined while it is not served. */
   readonly partition: Partition | undefined
@@ -32,11 +34,12 @@ export function supervisedPartitions(
   })
   const served = concerned.filter(({ partition }) => partition !== undefined).length
   const limit = Math.min(most, Math.max(fewest, Math.floor(mostInstances / Math.max(1, served))))
-  return concerned.map(({ partition, supervisor: { context, value } }) => {
+  return concerned.map(({ avoidedUntil, partition, supervisor: { context, value } }) => {
     const { lease, restarts } = context
     const { children, resident } = partition?.supervised(question, limit) ?? { children: [], resident: 0 }
     const term = partition === undefined ? undefined : lease?.term
-    return { partition: context.partition, state: formatState(value), term, restarts, resident, children }
+    const state = formatState(value)
+    return { partition: context.partition, state, term, restarts, avoidedUntil, resident, children }
   })
 }
 

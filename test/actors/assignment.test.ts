@@ -58,6 +58,45 @@ describe('the assignment of partitions', () => {
     expect(ownerOf(0, [])).toBeUndefined()
   })
 
+  it('hands what a node stays away from to the next in rank, and moves nothing else', () => {
+    const names = ['a', 'b', 'c']
+    const before = owners(names)
+    const away = new Set(all.filter(partition => before[partition] === 'b').slice(0, 20))
+
+    const after = all.map(partition => ownerOf(partition, names, new Map([['b', away]])))
+
+    const expected = all.map(partition => ownerOf(partition, away.has(partition) ? ['a', 'c'] : names))
+    expect(after).toEqual(expected)
+    expect(partitionsFor('b', names, partitions, new Map([['b', away]]))).toEqual(
+      new Set(all.filter(partition => before[partition] === 'b' && !away.has(partition))),
+    )
+  })
+
+  it('gives nobody what all stay away from', () => {
+    const away = new Set([3])
+
+    expect(
+      ownerOf(
+        3,
+        ['a', 'b'],
+        new Map([
+          ['a', away],
+          ['b', away],
+        ]),
+      ),
+    ).toBeUndefined()
+    expect(
+      ownerOf(
+        4,
+        ['a', 'b'],
+        new Map([
+          ['a', away],
+          ['b', away],
+        ]),
+      ),
+    ).toBeDefined()
+  })
+
   it('moves to a node that joins only what it gets', () => {
     const names = ['a', 'b', 'c']
     const [before, after] = [owners(names), owners([...names, 'd'])]

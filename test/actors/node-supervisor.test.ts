@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createActor, fromCallback, fromPromise, SimulatedClock } from 'xstate'
 
 import { ownerOf, partitionsFor } from '../../actors/assignment.ts'
+import { endurance } from '../../actors/endurance.ts'
 import type { Lease } from '../../actors/ports.ts'
 import { nodeSupervisor, partitionsOf } from '../../actors/supervisors/node.ts'
 import {
@@ -44,6 +45,11 @@ class World {
     }
   }
 
+  /** What each node has said that it stays away from. */
+  get avoided(): ReadonlyMap<string, ReadonlySet<number>> {
+    return new Map([...this.nodes].map(([name, node]) => [name, new Set(node.avoided)]))
+  }
+
   vacate(partition: number): void {
     this.owners.delete(partition)
     for (const node of this.nodes.values()) node.vacated(partition)
@@ -63,8 +69,13 @@ class TestNode {
   readonly asked: number[] = []
   /** Partitions whose supervisor dies when it has asked for the lease, once. */
   readonly deadly = new Set<number>()
+  /** What it says that it stays away from. */
+  avoided: readonly number[] = []
+  /** What it stays away from, each time, and for how long. */
+  readonly escalated: (readonly [partition: number, durationMs: number])[] = []
   readonly #world: World
   readonly #actor
+  #names: readonly string[] | undefined
   #terms = 0
 
   constructor(world: World, name: string) {
@@ -91,7 +102,14 @@ class TestNode {
     })
     this.#actor = createActor(nodeSupervisor.provide({ actors: { partition } }), {
       clock: world.clock,
-      input: { name, partitions, retryAfterMs, pauseMs, paceMs, now: () => 7 },
+      input: { name, partitions, retryAfterMs, pauseMs, paceMs, now: () => world.clock.now() },
+    })
+    this.#actor.on('escalated', ({ partition: number, until }) => {
+      this.escalated.push([number, until - world.clock.now()])
+    })
+    this.#actor.on('avoidedChanged', ({ avoided }) => {
+      this.avoided = [...avoided.keys()]
+      for (const node of world.nodes.values()) node.tellAgain()
     })
     this.#actor.start()
   }
@@ -105,7 +123,23 @@ class TestNode {
   }
 
   tell(...names: readonly string[]): void {
-    if (this.state === 'running') this.#actor.send({ type: 'members', names })
+    this.#names = names
+    this.tellAgain()
+  }
+
+  /** It hears what the others stay away from. */
+  tellAgain(): void {
+    if (this.state !== 'running' || this.#names === undefined) return
+    this.#actor.send({ type: 'members', names: this.#names, avoided: this.#world.avoided })
+  }
+
+  /** These partitions fail as often as they may, and once more. */
+  async break(...broken: readonly number[]): Promise<void> {
+    for (let failures = 0; failures <= endurance.intensity; failures++) {
+      if (failures > 0) await this.#world.pass(pauseMs)
+      for (const partition of broken) this.hit(partition, { type: 'failed', error: new Error('test') })
+      await flushed()
+    }
   }
 
   vacated(partition: number): void {
@@ -342,6 +376,85 @@ describe('a node supervisor', () => {
   })
 })
 
+describe('a node supervisor whose partition fails too often', () => {
+  it('stays away from it for a while, and the other one takes it, then gives it back', async () => {
+    const { world, a, b } = await settledPair()
+    const [partition] = a.share
+
+    await a.break(partition!)
+    await flushed()
+    const during = [a.share.includes(partition!), b.share.includes(partition!), [...a.avoided]]
+    await world.pass(endurance.shortestAwayMs - 100)
+    const atTheEnd = b.share.includes(partition!)
+    await world.pass(200)
+
+    expect(during).toEqual([false, true, [partition]])
+    expect(atTheEnd).toBe(true)
+    expect([a.share, b.share]).toEqual([shareOf('a', 'a', 'b'), shareOf('b', 'a', 'b')])
+    expect(a.avoided).toEqual([])
+    expect(a.escalated).toEqual([[partition, endurance.shortestAwayMs]])
+    expect(world.wrongs).toEqual([])
+  })
+
+  it('does not give back what it has taken when others come and go meanwhile', async () => {
+    const { world, a, b } = await settledPair()
+    const [partition] = a.share
+    await a.break(partition!)
+
+    await world.tell('a', 'b', 'c')
+    await world.tell('a', 'b')
+    await world.pass(100)
+
+    expect([a.share.includes(partition!), b.share.includes(partition!)]).toEqual([false, true])
+  })
+
+  it('leaves it to nobody when it is alone, and tries again then', async () => {
+    const world = new World()
+    const node = world.start('a')
+    await world.tell('a')
+
+    await node.break(3)
+    await world.pass(endurance.shortestAwayMs - 10)
+    const before = node.share.includes(3)
+    await world.pass(10)
+
+    expect(before).toBe(false)
+    expect(node.share).toEqual(all)
+  })
+
+  it('goes on when it stays away from everything, for longer and longer', async () => {
+    const world = new World()
+    const node = world.start('a')
+    await world.tell('a')
+    await node.break(...all)
+    const left = [node.share.length, node.state]
+
+    await world.pass(endurance.shortestAwayMs)
+    node.hit(3, { type: 'failed', error: new Error('test') })
+    await world.pass(endurance.shortestAwayMs)
+    const again = node.share
+    await world.pass(endurance.shortestAwayMs + 100)
+
+    expect(left).toEqual([0, 'running'])
+    expect(again).toEqual(all.filter(partition => partition !== 3))
+    expect(node.share).toEqual(all)
+    expect(node.escalated.at(-1)).toEqual([3, 2 * endurance.shortestAwayMs])
+  })
+
+  it('stops while it stays away', async () => {
+    const world = new World()
+    const node = world.start('a')
+    await world.tell('a')
+    await node.break(3)
+
+    node.stop()
+    await flushed()
+
+    expect(node.state).toBe('stopped')
+    expect(world.owners.size).toBe(0)
+  })
+})
+
 describe('a node supervisor that stops', () => {
   it('has nothing left when it has stopped', async () => {
     const world = new World()
@@ -443,7 +556,7 @@ describe('node supervisors together', () => {
       fc.record({ type: fc.constant('tell' as const), to: fc.constantFrom(...names), names: nodes }),
       fc.record({ type: fc.constant('pass' as const), ms: fc.constantFrom(10, 30, 250, 1_000) }),
       fc.record({
-        type: fc.constantFrom('failed' as const, 'leaseLost' as const),
+        type: fc.constantFrom('failed' as const, 'leaseLost' as const, 'broken' as const),
         to: fc.constantFrom(...names),
         partition: fc.constantFrom(...all),
       }),
@@ -455,6 +568,7 @@ describe('node supervisors together', () => {
         for (const next of steps) {
           if (next.type === 'pass') await world.pass(next.ms)
           else if (next.type === 'tell') world.nodes.get(next.to)!.tell(...new Set([next.to, ...next.names]))
+          else if (next.type === 'broken') await world.nodes.get(next.to)!.break(next.partition)
           else if (next.type === 'failed') {
             world.nodes.get(next.to)!.hit(next.partition, { type: 'failed', error: new Error('test') })
           } else loseLease(world, next.to, next.partition)
@@ -465,6 +579,8 @@ describe('node supervisors together', () => {
         for (const name of names) if (!survivors.includes(name)) world.nodes.get(name)!.stop()
         await world.tell(...survivors)
         await world.pass(partitions * paceMs * 2 + 2 * pauseMs)
+        while (survivors.some(name => world.nodes.get(name)!.avoided.length > 0)) await world.pass(1_000)
+        await world.pass(1_000)
         const owners = all.map(partition => world.owners.get(partition))
         const shares = survivors.map(name => world.nodes.get(name)!.share)
         for (const name of survivors) world.nodes.get(name)!.stop()

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createActor, fromCallback, fromPromise, SimulatedClock } from 'xstate'
 
+import { endurance } from '../../actors/endurance.ts'
 import type { Lease } from '../../actors/ports.ts'
 import {
   partitionSupervisor,
@@ -32,6 +33,8 @@ class Bench {
   readonly renewing: number[] = []
   /** The term of the lease that the node holds, as whoever grants leases knows it. */
   held: number | undefined
+  /** For how long the node was told to stay away, each time. */
+  readonly escalated: number[] = []
   readonly #actor
   #term = 0
 
@@ -50,10 +53,11 @@ class Bench {
           return () => void this.renewing.splice(this.renewing.indexOf(input.lease.term), 1)
         }),
       },
+      actions: { escalate: ({ context }) => void this.escalated.push(context.strain.awayMs) },
     })
     this.#actor = createActor(logic, {
       clock: this.clock,
-      input: { partition: 3, isWanted, retryAfterMs, pauseMs, now: () => 7 },
+      input: { partition: 3, isWanted, retryAfterMs, pauseMs, now: () => this.clock.now() },
     })
     this.#actor.start()
   }
@@ -113,6 +117,12 @@ class Bench {
     return this
   }
 
+  /** Begins again if it pauses, fails, and gives its lease back. */
+  async failAgain(): Promise<this> {
+    if (this.state === 'pausing') await this.pass(pauseMs).granted()
+    return this.send('failed').drained()
+  }
+
   isAsked(what: Work): boolean {
     return this.asked.some(asked => asked.what === what)
   }
@@ -164,6 +174,12 @@ async function flushed<T>(value: T): Promise<T> {
     setImmediate(resolve)
   })
   return value
+}
+
+/** It fails that often. */
+async function failing(bench: Bench, times: number): Promise<Bench> {
+  for (let failures = 0; failures < times; failures++) await bench.failAgain()
+  return bench
 }
 
 const states = {
@@ -331,6 +347,95 @@ describe('a partition supervisor', () => {
 
     await (await bench.send('release').failed(what)).finish()
 
+    expect(bench.state).toBe('released')
+  })
+
+  it('pauses as often as it may fail within a period, and escalates once when it fails again', async () => {
+    const bench = await failing(await states.serving(), endurance.intensity)
+    const before = [bench.state, bench.escalated.length]
+
+    await bench.failAgain()
+
+    expect(before).toEqual(['pausing', 0])
+    expect(bench.state).toBe('idle')
+    expect(bench.escalated).toEqual([endurance.shortestAwayMs])
+    expect(bench.held).toBeUndefined()
+    expect(bench.pass(10 * endurance.periodMs).state).toBe('idle')
+  })
+
+  it('counts what fails while it opens, too', async () => {
+    const bench = new Bench(true)
+    for (let failures = 0; failures <= endurance.intensity; failures++) {
+      await (await (await bench.pass(pauseMs).granted()).failed('open')).drained()
+    }
+
+    expect(bench.escalated).toEqual([endurance.shortestAwayMs])
+  })
+
+  it('does not count failures that are longer ago than a period, nor leases that were lost or not to be had', async () => {
+    const bench = await failing(await states.serving(), endurance.intensity)
+    await bench.finish()
+    bench.pass(endurance.periodMs)
+    await failing(bench, endurance.intensity)
+    await bench.finish()
+    for (let losses = 0; losses <= endurance.intensity; losses++) {
+      await bench.send('leaseLost').forgot()
+      await (await bench.pass(pauseMs).failed('acquire')).pass(pauseMs).granted()
+      await bench.opened()
+    }
+
+    expect(bench.escalated).toEqual([])
+    expect(bench.state).toBe('serving')
+  })
+
+  it('escalates at the first failure after it came back, for twice as long each time, up to a limit', async () => {
+    const bench = await failing(await states.serving(), endurance.intensity + 1)
+
+    for (let round = 0; round < 6; round++) {
+      await bench.send('want').granted()
+      await bench.opened()
+      bench.pass(endurance.periodMs - 1)
+      await bench.failAgain()
+    }
+
+    expect(bench.escalated).toEqual([10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000])
+  })
+
+  it.each(['failed', 'unwant', 'leaseLost'] as const)(
+    'begins to count anew once it has served for a period after it came back, and %s',
+    async event => {
+      const bench = await failing(await states.serving(), endurance.intensity + 1)
+      await bench.send('want').granted()
+      await bench.opened()
+      bench.pass(endurance.periodMs)
+
+      await bench.send(event).send('want').finish()
+      await failing(bench, endurance.intensity - (event === 'failed' ? 1 : 0))
+      const before = bench.escalated.length
+      await bench.failAgain()
+
+      expect(before).toBe(1)
+      expect(bench.escalated).toEqual([10_000, 10_000])
+    },
+  )
+
+  it('is still on trial when it was given up and wanted again before it served for a period', async () => {
+    const bench = await failing(await states.serving(), endurance.intensity + 1)
+    await bench.send('want').finish()
+
+    await bench.send('unwant').send('want').finish()
+    await bench.failAgain()
+
+    expect(bench.escalated).toEqual([10_000, 20_000])
+  })
+
+  it('does not escalate when it stops', async () => {
+    const bench = await failing(await states.serving(), endurance.intensity)
+    await bench.pass(pauseMs).granted()
+
+    await bench.send('failed').send('release').drained()
+
+    expect(bench.escalated).toEqual([])
     expect(bench.state).toBe('released')
   })
 

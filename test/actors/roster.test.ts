@@ -43,6 +43,36 @@ describe('a roster', () => {
     expect(new Hearing().hear('zoe', 'me', 'bob').alive).toEqual(['bob', 'me', 'zoe'])
   })
 
+  it('knows what the others have said last that they stay away from', () => {
+    const { roster } = new Hearing()
+
+    roster.heard('bob', 500, 0, [3])
+    roster.heard('zoe', 500, 0, [4])
+    roster.heard('zoe', 500, 400, [5])
+    const before = roster.avoided
+    roster.heard('zoe', 501)
+
+    expect(before).toEqual(
+      new Map([
+        ['bob', new Set([3])],
+        ['zoe', new Set([4])],
+      ]),
+    )
+    expect(roster.avoided).toEqual(new Map([['bob', new Set([3])]]))
+  })
+
+  it('forgets what a node stays away from that leaves or falls silent', () => {
+    const { roster } = new Hearing()
+    roster.heard('bob', 0, 0, [3])
+    roster.heard('zoe', 0, 0, [4])
+    roster.heard('me', ttlMs)
+
+    roster.left('bob')
+    roster.alive(ttlMs)
+
+    expect(roster.avoided.size).toBe(0)
+  })
+
   it('keeps a node that was heard less than a time to live ago', () => {
     const hearing = new Hearing().hear('me', 'bob')
 

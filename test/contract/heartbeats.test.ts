@@ -1,3 +1,5 @@
+import { describe, expect, it } from 'vitest'
+
 import { systemClock } from '../../src/clock.ts'
 import { ManualClock } from '../../src/memory/clock.ts'
 import { MemoryHeartbeats } from '../../src/memory/heartbeats.ts'
@@ -10,6 +12,25 @@ import { serverVersion } from '../support/nats.ts'
 import { natsFixture, testConnection } from './fixtures.ts'
 import { describeHeartbeats } from './heartbeats.ts'
 import { until } from './until.ts'
+
+describe('heartbeats in NATS', () => {
+  it.each(['01JABC', '17', '{"avoided":7}', '{"avoided":["3",3.5]}', 'null'])(
+    'of an older node, or of somebody else, say that it stays away from nothing: %s',
+    async value => {
+      const { connection, namespace } = await natsFixture()
+      const heartbeats = new NatsHeartbeats(connection, namespace, { name: 'b', incarnation: '1' })
+      await connection.publish(namespace.subjects.heartbeat('a'), new TextEncoder().encode(value))
+      const heard: unknown[] = []
+
+      await heartbeats.listen({
+        alive: (name, _agoMs, avoided) => heard.push(name, avoided),
+        left: () => {},
+      })
+
+      expect(heard).toEqual(['a', []])
+    },
+  )
+})
 
 describeHeartbeats('memory', async () => {
   const clock = new ManualClock()

@@ -19,9 +19,11 @@ export interface HeartbeatsFixture {
 class Heard implements HeartbeatListener {
   readonly news: string[] = []
   readonly agesMs = new Map<string, number>()
+  readonly avoided = new Map<string, readonly number[]>()
 
-  alive(name: string, agoMs: number): void {
+  alive(name: string, agoMs: number, avoided: readonly number[]): void {
     this.news.push(`+${name}`)
+    this.avoided.set(name, avoided)
     this.agesMs.set(name, agoMs)
   }
 
@@ -148,6 +150,28 @@ export function describeHeartbeats(name: string, makeFixture: () => Promise<Hear
       await other.last('+a')
 
       expect(stopped.news).toEqual([])
+    })
+
+    it('says what a node stays away from, as it said last, to those who listen and who begin to', async () => {
+      const { heartbeatsOf } = await makeFixture()
+      const [a, b] = await Promise.all([heartbeatsOf('a'), heartbeatsOf('b')])
+      const [early, late, last] = [new Heard(), new Heard(), new Heard()]
+      await b.listen(early)
+
+      await a.beat([3, 5])
+      await early.last('+a')
+      await b.listen(late)
+      const avoided = [early.avoided.get('a'), late.avoided.get('a')]
+      await a.beat()
+      await b.beat()
+      await early.last('+b')
+      await b.listen(last)
+
+      expect(avoided).toEqual([
+        [3, 5],
+        [3, 5],
+      ])
+      expect([early.avoided.get('a'), last.avoided.get('a')]).toEqual([[], []])
     })
 
     it('keeps names apart that differ in case or in a sign', async () => {

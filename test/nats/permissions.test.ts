@@ -157,7 +157,7 @@ function sampleReport(): SupervisedNode {
     incarnation: '1',
     version: '1.2.3',
     startedAt: 7,
-    partitions: { serving: [3], total: 32 },
+    partitions: { avoided: [], serving: [3], total: 32 },
     resident: 1,
     activities: { running: 0, waiting: 0, abandoned: 0 },
     children: [],

@@ -23,7 +23,11 @@ class Bench {
       log: rootLog('silent'),
       name,
       ttlMs,
-      changed: names => told.push(names.join(' ')),
+      changed: (names, avoided) => {
+        const away = (node: string) =>
+          [...(avoided.get(node) ?? [])].map(partition => `-${partition}`).join('')
+        told.push(names.map(node => node + away(node)).join(' '))
+      },
     })
     return { told, membership }
   }
@@ -132,6 +136,29 @@ describe('membership', () => {
 
     await expect(membership.leave()).resolves.toBeUndefined()
     expect(bench.clock.timerCount).toBe(0)
+  })
+
+  it('says at once, and goes on saying, what the node stays away from, and that it does not any more', async () => {
+    const bench = new Bench()
+    const [a, b] = [bench.member('a'), bench.member('b')]
+    await a.membership.join()
+    b.membership.avoid([3])
+    await b.membership.join()
+
+    b.membership.avoid([3, 5])
+    await bench.pass(0)
+    await Promise.resolve()
+    const atOnce = a.told.at(-1)
+    await bench.pass(2 * ttlMs)
+    b.membership.avoid([])
+    await bench.pass(50)
+    const late = bench.member('c')
+    await late.membership.join()
+
+    expect(atOnce).toBe('a b-3-5')
+    expect(a.told).toEqual(['a', 'a b-3', 'a b-3-5', 'a b', 'a b c'])
+    expect(b.told).toEqual(['a b', 'a b c'])
+    expect(late.told).toEqual(['a b c'])
   })
 
   it('goes on saying that it is alive after it could not', async () => {

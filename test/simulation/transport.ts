@@ -196,12 +196,13 @@ function simLeases({ checker, link, server }: SimTransportContext, leases: Memor
 
 function simHeartbeats({ link }: SimTransportContext, heartbeats: MemoryHeartbeats): Heartbeats {
   return {
-    beat: () => link.request('heartbeats', 'beat', () => heartbeats.beat()),
+    beat: avoided => link.request('heartbeats', 'beat', () => heartbeats.beat(avoided)),
     leave: () => link.request('heartbeats', 'leave', () => heartbeats.leave()),
     listen: listener =>
       link.request('heartbeats', 'listen to heartbeats', () =>
         heartbeats.listen({
-          alive: (name, agoMs) => link.push('heartbeats', () => listener.alive(name, agoMs)),
+          alive: (name, agoMs, avoided) =>
+            link.push('heartbeats', () => listener.alive(name, agoMs, avoided)),
           left: name => link.push('heartbeats', () => listener.left(name)),
         }),
       ),

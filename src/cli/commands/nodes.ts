@@ -41,7 +41,11 @@ function columnsOf(style: Style, now: number): Column<NodeSummary>[] {
       text: ({ isAnswering }) => (isAnswering ? 'answers' : 'silent'),
       paint: (text, { isAnswering }) => (isAnswering ? style.cyan(text) : style.red(text)),
     },
-    column('PARTITIONS', ({ partitions: { serving, total } }) => `${serving.length} of ${total}`),
+    column('PARTITIONS', ({ partitions: { avoided, serving, total } }) =>
+      avoided.length === 0
+        ? `${serving.length} of ${total}`
+        : `${serving.length} of ${total}, avoids ${avoided.length}`,
+    ),
     column('INSTANCES', ({ resident }) => String(resident)),
     column('ACTIVITIES', ({ activities: { running, waiting } }) =>
       waiting === 0 ? String(running) : `${running}, ${waiting} waiting`,
