@@ -8,6 +8,7 @@ import type { SupervisedNode, SupervisionQuestion } from '../../actors/supervisi
 import { decodeValue, encodeValue } from '../codec/msgpack.ts'
 import type { NatsConnection } from './connection.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
+import { isRemoved, readEntry } from './entry.ts'
 import { translate } from './errors.ts'
 import type { Namespace } from './provision.ts'
 import { unescapeToken } from './subjects.ts'
@@ -26,9 +27,14 @@ export class NatsInspection implements Inspection {
     const subject = `$JS.API.STREAM.INFO.${leaseStream}`
     try {
       const info = (await this.#connection.askApi(subject, { subjects_filter: allHeartbeats })) as StreamInfo
-      const names = Object.keys(info.state.subjects ?? {}).map(key => {
-        return unescapeToken(key.slice(key.lastIndexOf('.') + 1))
-      })
+      const names = await Promise.all(
+        Object.keys(info.state.subjects ?? {}).map(async key => {
+          // A node that has left leaves a marker, for the time a lease lasts.
+          const entry = await readEntry(this.#connection, leaseStream, key)
+          if (entry === undefined || isRemoved(entry.data.length)) return undefined
+          return unescapeToken(key.slice(key.lastIndexOf('.') + 1))
+        }),
+      )
       return names.filter(name => name !== undefined).toSorted()
     } catch (error) {
       throw translate(error, { what: 'see which nodes there are', subject })

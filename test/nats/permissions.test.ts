@@ -52,7 +52,11 @@ const resultPermissions = ['$JS.API.DIRECT.GET.KV_hf_prod_blobs.>']
 const pausePermissions = ['$KV.hf_prod_config.paused.>']
 
 /** What asking the nodes about themselves needs besides. */
-const inspectionPermissions = ['hf.prod.ask.*', '$JS.API.STREAM.INFO.KV_hf_prod_leases']
+const inspectionPermissions = [
+  'hf.prod.ask.*',
+  '$JS.API.STREAM.INFO.KV_hf_prod_leases',
+  '$JS.API.STREAM.MSG.GET.KV_hf_prod_leases',
+]
 
 /** What listing, and watching many instances, needs besides. */
 const listPermissions = [
