@@ -40,6 +40,10 @@ export class NodeProcess<Order extends Typed, News extends Typed> implements Asy
     })
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   /** Gives all news of that type to the listener from now on, and none of it to `next`. */
   on<T extends News['type']>(type: T, listener: (news: Extract<News, { readonly type: T }>) => void): void {
     this.#listeners.set(type, news => listener(news as Extract<News, { readonly type: T }>))
