@@ -38,7 +38,8 @@ function tasksOf({ workloads: known }: ContestantProcess): readonly Task[] {
   const all = { ...Object.fromEntries(workloads.map(name => [name, plans[name]!])), ...probes }
   return Object.entries(all).flatMap(([workload, { concurrencies, count }]) => {
     if (!known.includes(workload)) return []
-    return (options.concurrencies ?? concurrencies).map(concurrency => {
+    const asked = concurrencies.length > 1 ? options.concurrencies : undefined
+    return (asked ?? concurrencies).map(concurrency => {
       const fixed = count === 'seconds' ? undefined : count === 'concurrency' ? concurrency : count
       return { concurrency, count: fixed, workload }
     })

@@ -4,7 +4,7 @@ import { contestants } from './contestants.ts'
 import { plans } from './plan.ts'
 
 export interface ContestOptions {
-  /** Undefined: those of each workload. */
+  /** Undefined: those of each workload. One that knows only one keeps it. */
   readonly concurrencies: readonly number[] | undefined
   readonly json: boolean
   readonly names: readonly string[]

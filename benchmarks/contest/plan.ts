@@ -30,8 +30,18 @@ export const plans: Readonly<Record<string, Plan>> = {
   },
 }
 
-/** What the probe measures at the concurrencies that others are measured at. */
-export const probes: Readonly<Record<string, Plan>> = {}
+/** What the probe measures, whatever is asked for. */
+export const probes: Readonly<Record<string, Plan>> = {
+  'raw-fsync': raw([1], 'Raw: 700 bytes appended and synced'),
+  'raw-writes': raw([1, 64, 512], 'Raw: records of 700 bytes, compare-and-set, grouped'),
+  'raw-publish': raw([1, 64, 512], 'Raw: messages of 150 bytes, published, grouped'),
+  'raw-consume': raw([1], 'Raw: messages of 150 bytes, consumed and acknowledged'),
+  'raw-loop': raw([1, 64, 512], 'Raw: published, consumed, compare-and-set, acknowledged'),
+}
+
+function raw(concurrencies: readonly number[], title: string): Plan {
+  return { concurrencies, count: 'seconds', title, unit: 'messages' }
+}
 
 const noiseLimit = 0.05
 

@@ -2,7 +2,7 @@
 import { contestants } from './contestants.ts'
 import { merged, quantile } from './histogram.ts'
 import { groupOf, type Measurement } from './measurement.ts'
-import { plans } from './plan.ts'
+import { plans, probes } from './plan.ts'
 import type { Role } from './protocol.ts'
 
 /** All repetitions of one workload at one concurrency by one contestant. */
@@ -42,7 +42,7 @@ export function median(values: readonly number[]): number {
 /** A table for each workload, and what was run with which settings on which machine. */
 export function tablesOf(measurements: readonly Measurement[]): string {
   const groups = groupsOf(measurements)
-  const tables = Object.entries(plans).map(([workload, { title, unit }]) => {
+  const tables = Object.entries({ ...plans, ...probes }).map(([workload, { title, unit }]) => {
     const rows = groups.filter(({ first }) => first.workload === workload)
     if (rows.length === 0) return ''
     const header = `| | c | ${unit}/s (least to most) | of Holdfast | of the limit | p50 ms | p99 ms | CPU s per 1,000: server + runtime + client | MiB |\n|---|---|---|---|---|---|---|---|---|\n`
@@ -94,7 +94,7 @@ function ofLimit(
   { concurrency, workload }: Measurement,
   groups: readonly Group[],
 ): string {
-  const limit = plans[workload]!.limit
+  const limit = plans[workload]?.limit
   const raw = groups.find(({ first }) => first.workload === limit?.raw && first.concurrency === concurrency)
   return limit === undefined || raw === undefined ? '' : ((perSecond * limit.each) / raw.perSecond).toFixed(2)
 }
