@@ -11,7 +11,7 @@ import { ContestantProcess } from './contest/contestant-process.ts'
 import { contestants } from './contest/contestants.ts'
 import { commitName, machineName, untilQuiet } from './contest/machine.ts'
 import type { Measurement } from './contest/measurement.ts'
-import { isNoisy, plans, probes } from './contest/plan.ts'
+import { isNoisy, plans, probes, type Plan } from './contest/plan.ts'
 import { tablesOf } from './contest/table.ts'
 
 const options = readArguments()
@@ -40,10 +40,16 @@ function tasksOf({ workloads: known }: ContestantProcess): readonly Task[] {
     if (!known.includes(workload)) return []
     const asked = concurrencies.length > 1 ? options.concurrencies : undefined
     return (asked ?? concurrencies).map(concurrency => {
-      const fixed = count === 'seconds' ? undefined : count === 'concurrency' ? concurrency : count
+      const fixed = countOf(count, concurrency)
       return { concurrency, count: fixed, workload }
     })
   })
+}
+
+/** Undefined: as many as take as long as was asked for. */
+function countOf(planned: Plan['count'], concurrency: number): number | undefined {
+  if (planned === 'seconds') return undefined
+  return planned === 'concurrency' ? concurrency : (options.count ?? planned)
 }
 
 async function takeTurn(contestant: string, round: number): Promise<void> {

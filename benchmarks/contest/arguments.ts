@@ -6,6 +6,8 @@ import { plans } from './plan.ts'
 export interface ContestOptions {
   /** Undefined: those of each workload. One that knows only one keeps it. */
   readonly concurrencies: readonly number[] | undefined
+  /** Of workloads with a fixed number of operations; undefined: theirs. */
+  readonly count: number | undefined
   readonly json: boolean
   readonly names: readonly string[]
   /** A file that gets a line for each measurement. */
@@ -26,6 +28,7 @@ const help = `Measures Holdfast, and beside it what a user would pick instead.
   --only <names>         ${Object.keys(contestants).join(',')}
   --workload <names>     ${Object.keys(plans).join(',')} (default: all)
   --concurrency <list>   operations on their way (default: those of each workload)
+  --count <n>            operations of W3, W4 and W7 (default: those of each)
   --rounds <n>           (default 3)
   --seconds <n>          how long a repetition takes, about (default 8)
   --retries <n>          how often a noisy repetition is repeated (default 2)
@@ -45,9 +48,10 @@ export function readArguments(): ContestOptions {
     process.stdout.write(help)
     process.exit()
   }
-  const { only, workload, concurrency, out, json } = values
+  const { only, workload, concurrency, count, out, json } = values
   return {
     concurrencies: concurrency?.split(',').map(text => whole('concurrency', text, 1)),
+    count: count === undefined ? undefined : whole('count', count, 1),
     json: json === true,
     names: chosen('only', only, Object.keys(contestants)),
     out,
@@ -67,6 +71,7 @@ function read() {
   try {
     const options = {
       concurrency: text,
+      count: text,
       help: flag,
       json: flag,
       only: text,

@@ -28,6 +28,37 @@ export const plans: Readonly<Record<string, Plan>> = {
     title: 'W2: events over 1,000 stateful instances, sent to seen',
     unit: 'events',
   },
+  timers: {
+    concurrencies: [512],
+    count: 10_000,
+    title: 'W3: timers due 1 to 10 s after their start; how late they fire',
+    unit: 'starts',
+  },
+  'crash-node': crash('the runtime'),
+  'crash-server': crash('the server'),
+  idle: {
+    concurrencies: [100_000, 1_000_000],
+    count: 'concurrency',
+    title: 'W5: idle instances, a thousand of which are woken',
+    unit: 'starts',
+  },
+  family: {
+    concurrencies: [1000, 10_000, 100_000],
+    count: 'concurrency',
+    title: 'W6: one parent, so many children, all results',
+    unit: 'children',
+  },
+  'fan-out': {
+    concurrencies: [1, 10, 100, 1000],
+    count: 5000,
+    title: 'W7: so many watchers, 1,000 events a second; from the step to the watcher',
+    unit: 'events',
+  },
+}
+
+function crash(whom: string): Plan {
+  const title = `W4: instances of five steps of 200 ms; kill -9 of ${whom} at half, restarted at once`
+  return { concurrencies: [512], count: 1000, title, unit: 'instances' }
 }
 
 /** What the probe measures, whatever is asked for. */

@@ -45,7 +45,7 @@ export function tablesOf(measurements: readonly Measurement[]): string {
   const tables = Object.entries({ ...plans, ...probes }).map(([workload, { title, unit }]) => {
     const rows = groups.filter(({ first }) => first.workload === workload)
     if (rows.length === 0) return ''
-    const header = `| | c | ${unit}/s (least to most) | of Holdfast | of the limit | p50 ms | p99 ms | CPU s per 1,000: server + runtime + client | MiB |\n|---|---|---|---|---|---|---|---|---|\n`
+    const header = `| | c | ${unit}/s (least to most) | of Holdfast | of the limit | p50 ms | p99 ms | CPU s per 1,000: server + runtime + client | MiB | more |\n|---|---|---|---|---|---|---|---|---|---|\n`
     return `### ${title}\n\n${header}${rows.map(row => rowOf(row, groups)).join('')}\n`
   })
   return `${surroundingsOf(measurements)}\n${tables.join('')}`
@@ -67,10 +67,11 @@ function rowOf({ all, chosen, first, perSecond }: Group, groups: readonly Group[
     `${whole(perSecond)} (${whole(Math.min(...rates))} to ${whole(Math.max(...rates))})${noisy}`,
     share(ofHoldfast),
     contestant === 'holdfast' ? ofLimit(perSecond, first, groups) : '',
-    milliseconds(quantile(latencies, 0.5)),
-    milliseconds(quantile(latencies, 0.99)),
+    latencies.length === 0 ? '' : milliseconds(quantile(latencies, 0.5)),
+    latencies.length === 0 ? '' : milliseconds(quantile(latencies, 0.99)),
     byRole(chosen, ({ cpuSeconds }, { count }) => ((1000 * cpuSeconds) / count).toFixed(2)),
     byRole(chosen, ({ memoryMiB }) => memoryMiB.toFixed(0)),
+    figuresOf(chosen),
   ]
   return `| ${cells.join(' | ')} |\n`
 }
@@ -86,6 +87,13 @@ function byRole(chosen: readonly Measurement[], show: (share: ShareOf, of: Measu
       return share === undefined ? '–' : show(share, middle)
     })
     .join(' + ')
+}
+
+/** The median of each. */
+function figuresOf(chosen: readonly Measurement[]): string {
+  return Object.keys(chosen[0]!.figures ?? {})
+    .map(name => `${name} ${whole(median(chosen.map(({ figures }) => figures?.[name] ?? 0)))}`)
+    .join(', ')
 }
 
 /** What bounds a workload: a raw one of the probe, and how often that is done for each operation. */

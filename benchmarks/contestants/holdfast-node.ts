@@ -1,13 +1,14 @@
 /** The node of the contestant `holdfast`, in a process of its own. */
-import { defineWorkflow } from '../../src/index.ts'
+import { Diary } from '../contest/diary.ts'
 import { serve, type ServedOptions } from '../served-node.ts'
-import { counterMachine } from './counter-machine.ts'
-import { stepsMachine } from './steps-machine.ts'
+import { counter, parent, slowWith, square, steps, timedWith } from './holdfast-workflows.ts'
 
-const counter = defineWorkflow(counterMachine)
-const steps = defineWorkflow(stepsMachine)
+export interface HoldfastNodeOptions {
+  /** Path of the file in which timers and slow steps are noted. */
+  readonly diary: string
+  readonly node: ServedOptions
+}
 
-export type Counter = typeof counter
-export type Steps = typeof steps
-
-await serve(JSON.parse(process.argv[2]!) as ServedOptions, [counter, steps])
+const options = JSON.parse(process.argv[2]!) as HoldfastNodeOptions
+const diary = new Diary(options.diary)
+await serve(options.node, [counter, parent, slowWith(diary), square, steps, timedWith(diary)])

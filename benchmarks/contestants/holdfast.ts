@@ -1,29 +1,58 @@
 /** Holdfast: one node, one nats-server that syncs every write. */
-import { connect, startServer } from '../../src/index.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+
+import { isRuntimeError } from '../../src/index.ts'
 import { takePart } from '../contest/contestant.ts'
 import { counters } from '../contest/counters.ts'
-import { steps } from '../contest/steps.ts'
-import { NodeProcess } from '../node-process.ts'
-import type { MeasureOrder, ServedNews, ServedOptions } from '../served-node.ts'
-import type { Counter, Steps } from './holdfast-node.ts'
+import { crash } from '../contest/crash.ts'
+import { fanOut } from '../contest/fan-out.ts'
+import { family } from '../contest/family.ts'
+import { stepCount, steps } from '../contest/steps.ts'
+import { timers } from '../contest/timers.ts'
+import { HoldfastServers, partitions } from './holdfast-servers.ts'
+import type { counter, parent, slowWith, steps as stepsWorkflow, timedWith } from './holdfast-workflows.ts'
+import { idle } from './idle.ts'
 
-const partitions = 32
+type Counter = typeof counter
+type Parent = typeof parent
+type Slow = ReturnType<typeof slowWith>
+type Steps = typeof stepsWorkflow
+type Timed = ReturnType<typeof timedWith>
+
+const reconnectMs = 30_000
+const retryMs = 50
 
 await takePart(async () => {
-  const over = new AbortController()
-  const server = await startServer({ path: process.env['HOLDFAST_NATS_SERVER'] })
-  const connection = { servers: server.url, namespace: 'contest' }
-  const options: ServedOptions = { ...connection, name: 'node', partitions }
-  const node = new NodeProcess<MeasureOrder, ServedNews>('contestants/holdfast-node', options, over.signal)
-  await node.next('serving')
-  const client = await connect(connection)
+  const servers = await HoldfastServers.start()
+  const { client, diary, server } = servers
+  const slow = {
+    diary,
+    async start(id: string, n: number) {
+      await client.start('slow', { id, input: { id, n, steps: stepCount } })
+    },
+    /** Asks again while a server that was just restarted is not found yet. */
+    async result(id: string): Promise<number> {
+      const giveUpAt = performance.now() + reconnectMs
+      for (;;) {
+        try {
+          return ((await client.instance<Slow>('slow', id).result()) as { readonly n: number }).n
+        } catch (error) {
+          if (!isRuntimeError(error, 'STORE_UNAVAILABLE') || performance.now() > giveUpAt) throw error
+          await pause(retryMs)
+        }
+      }
+    },
+  }
+  const create = async (id: string) => {
+    await client.start('counter', { id, until: 'accepted' })
+  }
   return {
     about: {
       durability: 'power loss (sync_interval: always)',
       settings: { partitions, syncInterval: server.syncInterval ?? 'unknown' },
       versions: { nats: server.serverVersion, node: process.version },
     },
-    roots: () => ({ client: process.pid, runtime: node.pid, server: server.pid }),
+    roots: () => servers.roots(),
     workloads: {
       steps: steps({
         async run(id, n) {
@@ -35,9 +64,7 @@ await takePart(async () => {
         },
       }),
       counters: counters({
-        async create(id) {
-          await client.start('counter', { id, until: 'accepted' })
-        },
+        create,
         async add(id, n) {
           const outcome = await client.instance<Counter>('counter', id).update({ type: 'ADD', n })
           if (outcome.type === 'accepted') return outcome.snapshot.context
@@ -47,11 +74,48 @@ await takePart(async () => {
           return (await client.instance<Counter>('counter', id).get())!.context
         },
       }),
+      timers: timers({
+        diary,
+        async start(id, delayMs) {
+          await client.start('timed', { id, input: { delayMs, id } })
+        },
+        async dueAt(id, delayMs) {
+          const snapshot = await client.instance<Timed>('timed', id).get()
+          if (snapshot?.status === 'done') return snapshot.createdAt.getTime() + delayMs
+          throw new Error(`${id} is ${snapshot?.status}`)
+        },
+      }),
+      'crash-node': crash({ ...slow, crash: () => servers.crashNode() }),
+      'crash-server': crash({ ...slow, crash: () => servers.crashServer() }),
+      idle,
+      family: family({
+        async run(id, count) {
+          const handle = await client.start('parent', { id, input: { count } })
+          const { results } = (await handle.result()) as Awaited<ReturnType<typeof resultOf>>
+          const squares: number[] = []
+          for await (const result of client.bulkResults(results)) {
+            const isFirst = squares[result.index] === undefined
+            if (result.status !== 'done' || !isFirst)
+              throw new Error(`a wrong result: ${JSON.stringify(result)}`)
+            squares[result.index] = result.output
+          }
+          return squares
+        },
+      }),
+      'fan-out': fanOut({
+        create,
+        send: (id, n) => client.instance<Counter>('counter', id).send({ type: 'ADD', n }),
+        async *watch(id) {
+          for await (const { context, updatedAt } of client.instance<Counter>('counter', id).watch()) {
+            yield { count: context.count, steppedAt: updatedAt.getTime() }
+          }
+        },
+      }),
     },
-    async [Symbol.asyncDispose]() {
-      await client[Symbol.asyncDispose]()
-      await node.kill()
-      await server.stop()
-    },
+    [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
+  }
+
+  function resultOf(id: string) {
+    return client.instance<Parent>('parent', id).result()
   }
 })
