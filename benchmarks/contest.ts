@@ -38,7 +38,9 @@ function tasksOf({ workloads: known }: ContestantProcess): readonly Task[] {
   const all = { ...Object.fromEntries(workloads.map(name => [name, plans[name]!])), ...probes }
   return Object.entries(all).flatMap(([workload, { concurrencies, count }]) => {
     if (!known.includes(workload)) return []
-    const asked = concurrencies.length > 1 ? options.concurrencies : undefined
+    // What is not measured over concurrencies keeps its own.
+    const isAsked = concurrencies.length > 1 || count === 'concurrency'
+    const asked = isAsked ? options.concurrencies : undefined
     return (asked ?? concurrencies).map(concurrency => {
       const fixed = countOf(count, concurrency)
       return { concurrency, count: fixed, workload }

@@ -4,7 +4,7 @@ import { contestants } from './contestants.ts'
 import { plans } from './plan.ts'
 
 export interface ContestOptions {
-  /** Undefined: those of each workload. One that knows only one keeps it. */
+  /** Undefined: those of each workload. */
   readonly concurrencies: readonly number[] | undefined
   /** Of workloads with a fixed number of operations; undefined: theirs. */
   readonly count: number | undefined
@@ -27,7 +27,8 @@ const help = `Measures Holdfast, and beside it what a user would pick instead.
 
   --only <names>         ${Object.keys(contestants).join(',')}
   --workload <names>     ${Object.keys(plans).join(',')} (default: all)
-  --concurrency <list>   operations on their way (default: those of each workload)
+  --concurrency <list>   operations on their way; instances of W5, children of W6, watchers of W7
+                         (default: those of each workload)
   --count <n>            operations of W3, W4 and W7 (default: those of each)
   --rounds <n>           (default 3)
   --seconds <n>          how long a repetition takes, about (default 8)

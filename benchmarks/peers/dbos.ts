@@ -1,60 +1,36 @@
 /** DBOS Transact on PostgreSQL: a library, so its runtime is the process that asks. */
 import { DBOS } from '@dbos-inc/dbos-sdk'
 
-import { takePart } from '../contest/contestant.ts'
+import { takePart, type Run } from '../contest/contestant.ts'
 import { counters, type Count } from '../contest/counters.ts'
-import { stepCount, steps } from '../contest/steps.ts'
+import { crash } from '../contest/crash.ts'
+import { Diary } from '../contest/diary.ts'
+import { family } from '../contest/family.ts'
+import { steps } from '../contest/steps.ts'
+import { timers } from '../contest/timers.ts'
+import { MortalWorker } from './dbos-mortal.ts'
+import { launch, poolSize, registerWorkflows, type Addition } from './dbos-workflows.ts'
 import { startPostgres } from './postgres.ts'
 import { versionOf } from './version.ts'
 
-/** The library's default, which is the fastest. */
-const poolSize = 10
 /** How long a client waits for an answer. */
 const answerSeconds = 120
-
-interface Addition {
-  readonly n: number
-}
-
-const stepsWorkflow = DBOS.registerWorkflow(
-  async (n: number) => {
-    let value = n
-    for (let step = 0; step < stepCount; step++) {
-      const before = value
-      value = await DBOS.runStep(async () => before + 1, { name: `step ${step}` })
-    }
-    return value
-  },
-  { name: 'steps' },
-)
-
-/** An instance lives on and counts what it is sent; what it came to with an event is an event of its own. */
-const counterWorkflow = DBOS.registerWorkflow(
-  async () => {
-    let state: Count = { count: 0, squares: 0, sum: 0 }
-    for (;;) {
-      const addition = await DBOS.recv<Addition>('add', 86_400)
-      if (addition === null) continue
-      const { n } = addition
-      state = { count: state.count + 1, squares: state.squares + n * n, sum: state.sum + n }
-      await DBOS.setEvent(`with ${n}`, state)
-    }
-  },
-  { name: 'counter' },
-)
 
 /** The event of each instance that came last, as far as its senders were told. */
 const last = new Map<string, { readonly count: number; readonly n: number }>()
 
 await takePart(async () => {
   const postgres = await startPostgres()
-  DBOS.setConfig({
-    name: 'contest',
-    logLevel: 'error',
-    systemDatabaseUrl: postgres.url,
-    systemDatabasePoolSize: poolSize,
-  })
-  await DBOS.launch()
+  const { counter, parent, steps: stepsWorkflow, timed } = registerWorkflows(new Diary(postgres.diary.path))
+  await launch(postgres.url)
+  const mortal = new MortalWorker(postgres.diary, postgres.otherUrl)
+  const crashOf = (kill: () => Promise<void>): Run => {
+    const run = crash(mortal.crashing(kill))
+    return async (order, metering) => {
+      if (mortal.pid === undefined) await mortal.begin()
+      return run(order, metering)
+    }
+  }
   return {
     about: {
       durability: 'power loss (fsync on, synchronous_commit on)',
@@ -65,7 +41,10 @@ await takePart(async () => {
         postgres: postgres.version,
       },
     },
-    roots: () => ({ runtime: process.pid, server: postgres.pid }),
+    roots: () => ({
+      ...(mortal.pid === undefined ? { runtime: process.pid } : { client: process.pid, runtime: mortal.pid }),
+      server: postgres.pid,
+    }),
     workloads: {
       steps: steps({
         async run(id, n) {
@@ -79,7 +58,7 @@ await takePart(async () => {
       }),
       counters: counters({
         async create(id) {
-          await DBOS.startWorkflow(counterWorkflow, { workflowID: id })()
+          await DBOS.startWorkflow(counter, { workflowID: id })()
         },
         async add(id, n) {
           await DBOS.send<Addition>(id, { n }, 'add')
@@ -92,8 +71,28 @@ await takePart(async () => {
           return (await DBOS.getEvent<Count>(id, `with ${last.get(id)!.n}`, answerSeconds))!
         },
       }),
+      timers: timers({
+        diary: postgres.diary,
+        async start(id, delayMs) {
+          await DBOS.startWorkflow(timed, { workflowID: id })(delayMs)
+        },
+        async dueAt(id) {
+          const status = await DBOS.getWorkflowStatus(id)
+          if (status?.status === 'SUCCESS') return status.output as number
+          throw new Error(`${id} is ${status?.status}`)
+        },
+      }),
+      'crash-node': crashOf(() => mortal.crash()),
+      'crash-server': crashOf(() => postgres.crash()),
+      family: family({
+        async run(id, children) {
+          const handle = await DBOS.startWorkflow(parent, { workflowID: id })(children)
+          return handle.getResult()
+        },
+      }),
     },
     async [Symbol.asyncDispose]() {
+      await mortal[Symbol.asyncDispose]()
       await postgres[Symbol.asyncDispose]()
     },
   }

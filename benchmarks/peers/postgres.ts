@@ -5,12 +5,19 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { Absent } from '../contest/contestant.ts'
+import { readerOf, type DiaryReader } from '../contest/diary.ts'
 import { findProgram } from './find-program.ts'
 import { freePorts, ServerProcess, temporaryFolder } from './server-process.ts'
 
 const run = promisify(execFile)
 
 export interface Postgres extends AsyncDisposable {
+  /** Kills it and starts it again; resolves when it serves. */
+  crash(): Promise<void>
+  /** Beside its data. */
+  readonly diary: DiaryReader
+  /** Of a database for whoever must not meet the first. */
+  readonly otherUrl: string
   readonly pid: number
   readonly settings: Readonly<Record<string, string>>
   readonly url: string
@@ -39,29 +46,29 @@ export async function startPostgres(): Promise<Postgres> {
   })
   const [port] = await freePorts(1)
   const set = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const server = new ServerProcess({
-    command: postgres,
-    args: [
-      '-D',
-      data,
-      '-p',
-      String(port),
-      '-c',
-      'listen_addresses=127.0.0.1',
-      '-c',
-      `unix_socket_directories=${path}`,
-      ...set,
-    ],
-    ...(uid !== undefined && { uid }),
-  })
-  const ready = await findProgram('pg_isready', '/usr/lib/postgresql/*/bin')
-  await server.untilReady(async () => {
-    await run(ready ?? 'pg_isready', ['-h', '127.0.0.1', '-p', String(port)])
-    return true
-  })
+  const ready = (await findProgram('pg_isready', '/usr/lib/postgresql/*/bin')) ?? 'pg_isready'
+  const listen = ['-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${path}`]
+  const start = async () => {
+    const args = ['-D', data, '-p', String(port), ...listen, ...set]
+    const started = new ServerProcess({ command: postgres, args, ...(uid !== undefined && { uid }) })
+    await started.untilReady(async () => {
+      await run(ready, ['-h', '127.0.0.1', '-p', String(port)])
+      return true
+    })
+    return started
+  }
+  let server = await start()
   const { stdout } = await run(postgres, ['--version'])
   return {
-    pid: server.pid,
+    async crash() {
+      await server.kill()
+      server = await start()
+    },
+    diary: readerOf(join(path, 'diary')),
+    otherUrl: `postgresql://postgres@127.0.0.1:${port}/other`,
+    get pid() {
+      return server.pid
+    },
     settings,
     url: `postgresql://postgres@127.0.0.1:${port}/contest`,
     version: /[\d.]+/.exec(stdout)![0],

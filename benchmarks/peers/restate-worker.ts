@@ -1,9 +1,17 @@
 /** The services of the contestant `restate`, in a process of their own. */
 import './resolvers.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+
 import * as restate from '@restatedev/restate-sdk'
 
 import type { Count } from '../contest/counters.ts'
+import { stepMs } from '../contest/crash.ts'
+import { Diary } from '../contest/diary.ts'
 import { stepCount } from '../contest/steps.ts'
+import type { WorkerOptions } from './restate-server.ts'
+
+const { diary: path, port } = JSON.parse(process.argv[2]!) as WorkerOptions
+const diary = new Diary(path)
 
 const steps = restate.workflow({
   name: 'steps',
@@ -36,10 +44,58 @@ const counter = restate.object({
   },
 })
 
+/** Answers when the timer was due. */
+const timed = restate.workflow({
+  name: 'timed',
+  handlers: {
+    run: async (context: restate.WorkflowContext, delayMs: number) => {
+      const startedAt = await context.date.now()
+      await context.sleep(delayMs)
+      diary.note(context.key, Date.now())
+      return startedAt + delayMs
+    },
+  },
+})
+
+const slow = restate.workflow({
+  name: 'slow',
+  handlers: {
+    run: async (context: restate.WorkflowContext, n: number) => {
+      for (let step = 0; step < stepCount; step++) {
+        await context.run(`step ${step}`, async () => {
+          diary.note('begin', context.key, step, Date.now())
+          await pause(stepMs)
+          diary.note('end', context.key, step, Date.now())
+        })
+      }
+      return n + stepCount
+    },
+  },
+})
+
+const square = restate.service({
+  name: 'square',
+  handlers: { run: async (_: restate.Context, n: number) => n * n },
+})
+
+const parent = restate.workflow({
+  name: 'parent',
+  handlers: {
+    run: (context: restate.WorkflowContext, count: number) => {
+      const child = context.serviceClient(square)
+      return restate.RestatePromise.all(Array.from({ length: count }, (_, n) => child.run(n)))
+    },
+  },
+})
+
 export type Steps = typeof steps
+export type Timed = typeof timed
+export type Slow = typeof slow
+export type Parent = typeof parent
 export type Counter = typeof counter
 
 process.on('disconnect', () => process.exit())
-const { port } = JSON.parse(process.argv[2]!) as { readonly port: number }
-await restate.endpoint().bind(steps).bind(counter).listen(port)
+const endpoint = restate.endpoint()
+for (const service of [steps, counter, timed, slow, square, parent]) endpoint.bind(service)
+await endpoint.listen(port)
 process.send!({ type: 'serving' })

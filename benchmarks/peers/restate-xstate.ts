@@ -4,7 +4,7 @@ import './resolvers.ts'
 import { takePart } from '../contest/contestant.ts'
 import { counters, type Count } from '../contest/counters.ts'
 import { steps } from '../contest/steps.ts'
-import { startRestate } from './restate-server.ts'
+import { Restate } from './restate-server.ts'
 import { versionOf } from './version.ts'
 
 interface Seen {
@@ -14,12 +14,12 @@ interface Seen {
 
 await takePart(async () => {
   const versions = { '@restatedev/xstate': versionOf('@restatedev/xstate'), xstate: versionOf('xstate') }
-  const restate = await startRestate('restate-xstate-worker', versions)
+  const restate = await Restate.start('restate-xstate-worker', versions)
   const call = (service: string, key: string, handler: string, parameter: unknown = {}) =>
     restate.ingress.call<unknown, Seen>({ service, key, handler, parameter })
   return {
     about: restate.about,
-    roots: restate.roots,
+    roots: () => restate.roots(),
     workloads: {
       steps: steps({
         async run(id, n) {
