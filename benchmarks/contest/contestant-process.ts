@@ -9,6 +9,8 @@ export type Ran = Extract<News, { readonly type: 'ran' }>
 /** What a server must not hear of: it may log, trace or search differently for it, and be slower by half. */
 const kept = /^(HOLDFAST_|HOME$|LANG|LD_LIBRARY_PATH$|PATH$|TMPDIR$|TZ$|USER$)/
 const stopTimeoutMs = 20_000
+/** What has not answered by then never will: something was lost. A million idle instances take a quarter of an hour. */
+const runTimeoutMs = 45 * 60_000
 
 /** A contestant, as the runner sees it. */
 export class ContestantProcess implements AsyncDisposable {
@@ -45,10 +47,10 @@ export class ContestantProcess implements AsyncDisposable {
     }
   }
 
-  /** @throws Error what went wrong in it; the reason of the signal */
+  /** @throws Error what went wrong in it, or that it takes too long; the reason of the signal */
   async run(order: Omit<RunOrder, 'type'>): Promise<Ran> {
     this.#send({ type: 'run', ...order })
-    const news = await next(this.#child, this.#signal)
+    const news = await next(this.#child, AbortSignal.any([this.#signal, AbortSignal.timeout(runTimeoutMs)]))
     if (news.type === 'ran') return news
     throw new Error(news.type === 'failed' ? news.error : `it said '${news.type}'`)
   }

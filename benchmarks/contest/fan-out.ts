@@ -13,6 +13,8 @@ export interface Sight {
 
 /** Instances that count, and can be watched. */
 export interface Watched {
+  /** One event more; answers how many it has counted with that one, and so all before it. */
+  addLast(id: string): Promise<number>
   create(id: string): Promise<void>
   send(id: string, n: number): Promise<void>
   watch(id: string): AsyncIterable<Sight>
@@ -32,9 +34,11 @@ export function fanOut(subject: Watched): Run {
     await inLanes(instances, 64, index => subject.create(`${run}-${index}`))
     const seen = new Histogram()
     let seconds = 0
+    const countOf = (instance: number) =>
+      Math.floor(count / instances) + (instance < count % instances ? 1 : 0)
     const watch = async (index: number, ready: () => void) => {
       const instance = index % instances
-      const last = Math.floor(count / instances) + (instance < count % instances ? 1 : 0)
+      const last = countOf(instance)
       let before = -1
       for await (const { count: counted, steppedAt } of subject.watch(`${run}-${instance}`)) {
         if (counted <= before || counted > last)
@@ -58,6 +62,10 @@ export function fanOut(subject: Watched): Run {
       await send(count, n => subject.send(`${run}-${n % instances}`, n))
       await Promise.all(over)
       seconds = (performance.now() - startedAt) / 1000
+    })
+    await inLanes(instances, 64, async instance => {
+      const counted = await subject.addLast(`${run}-${instance}`)
+      if (counted !== countOf(instance) + 1) throw new Error(`${run}-${instance} has counted ${counted}`)
     })
     return { checked: instances, latencies: seen.counts(), seconds }
   }

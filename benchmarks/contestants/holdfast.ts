@@ -46,6 +46,11 @@ await takePart(async () => {
   const create = async (id: string) => {
     await client.start('counter', { id, until: 'accepted' })
   }
+  const add = async (id: string, n: number) => {
+    const outcome = await client.instance<Counter>('counter', id).update({ type: 'ADD', n })
+    if (outcome.type === 'accepted') return outcome.snapshot.context
+    throw new Error(`event ${n} for ${id} came to ${JSON.stringify(outcome)}`)
+  }
   return {
     about: {
       durability: 'power loss (sync_interval: always)',
@@ -65,11 +70,7 @@ await takePart(async () => {
       }),
       counters: counters({
         create,
-        async add(id, n) {
-          const outcome = await client.instance<Counter>('counter', id).update({ type: 'ADD', n })
-          if (outcome.type === 'accepted') return outcome.snapshot.context
-          throw new Error(`event ${n} for ${id} came to ${JSON.stringify(outcome)}`)
-        },
+        add,
         async read(id) {
           return (await client.instance<Counter>('counter', id).get())!.context
         },
@@ -103,6 +104,7 @@ await takePart(async () => {
         },
       }),
       'fan-out': fanOut({
+        addLast: async id => (await add(id, 0)).count,
         create,
         send: (id, n) => client.instance<Counter>('counter', id).send({ type: 'ADD', n }),
         async *watch(id) {
