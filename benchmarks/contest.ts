@@ -54,6 +54,18 @@ function countOf(planned: Plan['count'], concurrency: number): number | undefine
   return planned === 'concurrency' ? concurrency : (options.count ?? planned)
 }
 
+/** A contestant that fails loses its turn and is named; the others go on, and the exit code tells. */
+async function tryTurn(contestant: string, round: number): Promise<void> {
+  try {
+    await takeTurn(contestant, round)
+  } catch (error) {
+    interrupted.throwIfAborted()
+    process.exitCode = 1
+    const text = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`round ${round + 1} of ${rounds}: ${contestant} FAILED: ${text}\n`)
+  }
+}
+
 async function takeTurn(contestant: string, round: number): Promise<void> {
   await using running = await start(contestant)
   if (running === undefined) return
@@ -107,7 +119,7 @@ try {
   for (let round = 0; round < rounds; round++) {
     // Each in turn begins: none is always measured after the same other.
     const first = round % names.length
-    for (const name of [...names.slice(first), ...names.slice(0, first)]) await takeTurn(name, round)
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) await tryTurn(name, round)
   }
   process.stdout.write(json ? `${JSON.stringify({ measurements })}\n` : tablesOf(measurements))
 } catch (error) {
