@@ -85,7 +85,7 @@ describe('nodes and tree', { timeout: 60_000 }, () => {
     expect((JSON.parse(json.stdout) as { name: string }[]).map(({ name }) => name)).toEqual(['a', 'b'])
     expect(tree.stdout).toMatch(/^a {2}\d of 4 partitions {2}.* up \d+ s {2}v\d/)
     expect(tree.stdout).toMatch(
-      /\n└─ partition \d {2}serving {2}term \d+ {2}1 instance\n {3}└─ . struggler\/one {2}trying\n {6}└─ struggle {2}attempt 1 failed, next in .*min {2}LUCKLESS: no luck {2}since \d+ s\n/,
+      /\n└─ partition \d {2}serving {2}term \d+ {2}1 instance\n {3}└─ . struggler\/one {2}trying\n {6}└─ struggle {2}attempt 1 failed, next in [\dhmins ]+ {2}LUCKLESS: no luck {2}since \d+ s\n/,
     )
     expect((JSON.parse(partitions.stdout) as { children: unknown[] }[])[0]!.children).not.toHaveLength(0)
     expect([other.code, depth.code]).not.toContain(0)
