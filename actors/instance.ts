@@ -263,7 +263,7 @@ export class Instance<D extends Delivery> {
   conflicted(error: RuntimeError, isOwner: boolean): void {
     if (this.#state !== 'committing') return
     if (!isOwner || ++this.#redone > redoLimit) this.#end(error)
-    else this.#redo(this.#turn.taken)
+    else this.#redo(this.#turn.again)
   }
 
   /** The store will never take this record: it is too large, or holds what cannot be stored. The culprit is refused. */
@@ -274,7 +274,7 @@ export class Instance<D extends Delivery> {
     const replacement = culprit && replacing(culprit, error)
     if (taken.length > 1) {
       this.#singly = true
-      this.#redo(taken)
+      this.#redo(this.#turn.again)
     } else if (replacement !== undefined) {
       this.#redo([replacement])
     } else if (culprit?.type === 'delivery') {
@@ -341,9 +341,10 @@ export class Instance<D extends Delivery> {
     if (item === undefined) return
     let isChosen = false
     while (item !== undefined) {
-      const decision = this.#try(item, now)
+      const at: number = item.at ?? now
+      const decision = this.#try(item, at)
       if (decision === undefined) return
-      this.#turn.add(item, decision)
+      this.#turn.add(item, decision, at)
       isChosen = decision.type === 'accepted' && this.#isChosen()
       const isLast: boolean = isSingle || isChosen || this.#isFull || this.#isStopped || isControlling(item)
       item = isLast ? undefined : this.#queue.take(false)
@@ -365,6 +366,8 @@ export class Instance<D extends Delivery> {
 
   /** Whether its workflow wants a revision of the state that it has come to. */
   #isChosen(): boolean {
+    // Any other is committed anyway, and has no state to choose by if it has come to an end before it began.
+    if (!isLive(this.#draft!.status)) return false
     return this.#workflow.persistence.isChosen(this.#draft!.liveSnapshot, this.#turn.event)
   }
 
@@ -403,25 +406,25 @@ export class Instance<D extends Delivery> {
     try {
       if (item.type !== 'failed') return this.#apply(item, now)
       const decision = this.#suspend(item, now)
-      if (decision === undefined) this.#redo([...this.#turn.taken, item.item])
+      if (decision === undefined) this.#redo([...this.#turn.again, item.item])
       return decision
     } catch (error) {
       if (!(error instanceof StepFailure)) throw error
-      this.#undo(unfailed(item), error.incident)
+      this.#undo(unfailed(item), error.incident, now)
       return undefined
     }
   }
 
   /** Does the turn again, with what its workflow wants instead of a step that throws. */
-  #undo(item: Unfailed<D>, incident: Incident): void {
-    const { taken } = this.#turn
+  #undo(item: Unfailed<D>, incident: Incident, at: number): void {
+    const { again } = this.#turn
     const { onError } = this.#workflow
     if (onError === 'deadLetter' && item.type === 'delivery' && mayBeDead.has(item.delivery.envelope.type)) {
       const { code, error } = incident
       this.#host.settle(item.delivery, { type: 'rejected', code, message: messageOf(error) })
-      this.#redo(taken)
+      this.#redo(again)
     } else {
-      this.#redo([...taken, { type: 'failed', item, incident }])
+      this.#redo([...again, { type: 'failed', item, incident, at }])
     }
   }
 

@@ -4,8 +4,13 @@ import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { Incident } from './incident.ts'
 
-/** Something that waits for its turn. */
-export type Waiting<D> =
+/**
+ * Something that waits for its turn. One that is taken again has the time at which it was taken before: whatever it has
+ * set then is set the same again, and what came due since is due again.
+ */
+export type Waiting<D> = Item<D> & { readonly at?: number }
+
+type Item<D> =
   /** `isReplaced`: it stands for one that could not be stored. */
   | { readonly type: 'delivery'; readonly delivery: D; readonly isReplaced: boolean }
   | { readonly type: 'report'; readonly report: ActivityReport; readonly isReplaced: boolean }

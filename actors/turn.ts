@@ -16,6 +16,7 @@ const unwanted: PersistedSnapshot = Object.freeze({ status: 'active' })
 /** What an instance has taken since its last commit, and what was decided about it. */
 export class Turn<D extends Delivery> {
   readonly taken: Waiting<D>[] = []
+  readonly #times: number[] = []
   readonly #decisions: (readonly [D, Decision])[] = []
   #applied = 0
   #event: EventObject | undefined
@@ -30,8 +31,15 @@ export class Turn<D extends Delivery> {
     return this.#event
   }
 
-  add(item: Waiting<D>, decision: Decision): void {
+  /** What it has taken, to be taken again. */
+  get again(): readonly Waiting<D>[] {
+    return this.taken.map((item, index) => ({ ...item, at: this.#times[index]! }))
+  }
+
+  /** @param now when it was taken */
+  add(item: Waiting<D>, decision: Decision, now: number): void {
     this.taken.push(item)
+    this.#times.push(now)
     const own = unfailed(item)
     if (own.type === 'delivery') this.#decisions.push([own.delivery, decision])
     if (decision.type !== 'accepted' && decision.type !== 'suspended') return

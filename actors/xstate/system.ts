@@ -24,12 +24,12 @@ export class TreeSystem {
     cancelAll(source: any): void
   }
   readonly #hooks: TreeHooks
-  readonly #nextNumber: () => number
+  readonly #nextNumber: () => number | string
   readonly #keyed = new Map<string, any>()
   /** Snapshots of machines that ended because they did not handle the failure of a child. */
   readonly #bereft = new WeakSet<object>()
 
-  constructor(hooks: TreeHooks, nextNumber: () => number) {
+  constructor(hooks: TreeHooks, nextNumber: () => number | string) {
     this.#hooks = hooks
     this.#nextNumber = nextNumber
     this.scheduler = {

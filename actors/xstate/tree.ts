@@ -79,6 +79,7 @@ export class ActorTree {
   #effects: TreeEffect[] = []
   #stepping = false
   #muted = false
+  #restored = 0
   #transitioned = false
   /** What was thrown in the last step. */
   readonly #threw: Thrown[] = []
@@ -98,7 +99,8 @@ export class ActorTree {
           if (!this.#muted) this.#threw.push({ actor: this.#pathOf(ref), error: ref._snapshot.error })
         },
       },
-      options.nextNumber,
+      // To be restored changes nothing: what is stepped again from the same record hands out the same numbers.
+      () => (this.#muted ? `r${++this.#restored}` : options.nextNumber()),
     )
     this.#host = { system: this.#system, sessionId: 'host' }
   }

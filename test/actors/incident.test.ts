@@ -17,7 +17,7 @@ import type { EventObject } from '../../actors/event.ts'
 import { Instance } from '../../actors/instance.ts'
 import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
 import { prepareWorkflow, type OnError } from '../../actors/machine.ts'
-import { never, perTurn } from '../../actors/persistence.ts'
+import { atRest, everySoOften, never, perTurn, type Persistence } from '../../actors/persistence.ts'
 import type { RecordSummary } from '../../actors/ports.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
@@ -50,19 +50,19 @@ class Bench implements InstanceHost<Delivery> {
   #isEnded = false
   readonly #machine: AnyStateMachine
   readonly #onError: OnError
-  readonly #isStored: boolean
+  readonly #persistence: Persistence
 
-  constructor(machine: AnyStateMachine, onError: OnError = 'suspend', isStored = true) {
+  constructor(machine: AnyStateMachine, onError: OnError = 'suspend', persistence = perTurn) {
     isBroken = true
     this.#machine = machine
     this.#onError = onError
-    this.#isStored = isStored
+    this.#persistence = persistence
     this.instance = this.#open()
   }
 
   /** One that has started, and is broken from then on. */
-  static started(machine: AnyStateMachine, onError: OnError = 'suspend', isStored = true): Bench {
-    const bench = new Bench(machine, onError, isStored)
+  static started(machine: AnyStateMachine, onError: OnError = 'suspend', persistence = perTurn): Bench {
+    const bench = new Bench(machine, onError, persistence)
     isBroken = false
     bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
     isBroken = true
@@ -186,13 +186,12 @@ class Bench implements InstanceHost<Delivery> {
 
   #open(): Instance<Delivery> {
     this.#isEnded = false
-    const persistence = this.#isStored ? perTurn : never
     const workflow = prepareWorkflow({
       name: 'fragile',
       version: 1,
       machine: this.#machine,
       onError: this.#onError,
-      persistence,
+      persistence: this.#persistence,
     })
     const instance = new Instance<Delivery>(address, workflow, this)
     instance.begin()
@@ -508,6 +507,20 @@ describe('a suspended instance', () => {
     expect(bench.takeEffects()).toEqual([])
   })
 
+  it('keeps how an activity ended that no record has listed yet', () => {
+    const bench = Bench.started(fragile, 'suspend', atRest)
+    bench.send('WORK')
+    const { activity } = bench.effects.find(effect => effect.type === 'startActivity')!
+    const { path, incarnation } = activity
+    bench.instance.report({ type: 'settled', path, incarnation, outcome: { status: 'done', output: 5 } })
+    bench.settleAll()
+    isBroken = false
+
+    bench.deliver({ type: 'retry' })
+
+    expect(bench.record).toMatchObject({ status: 'running', activities: [], snapshot: { value: 'idle' } })
+  })
+
   it('forgets an activity whose end is skipped', () => {
     const bench = Bench.started(fragile)
     bench.send('WORK')
@@ -541,6 +554,18 @@ describe('a suspended instance', () => {
     expect(incident).toMatchObject({ cause: { type: 'timer', path: '', dueAt: 1_500 } })
     expect(timers).toEqual([])
     expect(bench.record).toMatchObject({ status: 'running', timers: [], snapshot: { value: 'idle' } })
+  })
+
+  it('keeps a timer that no record has listed yet, once', () => {
+    const bench = Bench.started(fragile, 'suspend', everySoOften(60_000, 100))
+    bench.send('TIME')
+    bench.time = 1_700
+
+    bench.instance.wake()
+    bench.settleAll()
+
+    expect(bench.record).toMatchObject({ status: 'suspended', incident: { cause: { dueAt: 1_500 } } })
+    expect(bench.record.timers).toEqual([])
   })
 
   it('fires what was due before the timer that threw, and what is due after it later', () => {
@@ -660,6 +685,17 @@ describe('a suspended instance', () => {
     expect(bench.record.incident).toBeUndefined()
   })
 
+  it.each(['fail', 'cancel'])('ends by %s when its machine has not started, whenever it is stored', type => {
+    const bench = new Bench(stillborn, 'suspend', atRest)
+    bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
+
+    const verdict = bench.deliver({ type, reason: 'enough' })
+
+    expect(verdict?.type).toBe('accepted')
+    expect(bench.record.incident).toBeUndefined()
+    expect(bench.record.status).toBe(type === 'fail' ? 'failed' : 'cancelled')
+  })
+
   it('loses nothing of its turn when its node leaves while that is done again', () => {
     const bench = Bench.started(fragile)
     bench.hand(
@@ -772,8 +808,17 @@ describe('a workflow may want something else of a step that throws', () => {
     expect((bench.record.snapshot.error as Error).message).toContain('it is broken')
   })
 
+  it('to fail when its machine does not start, whenever it is stored', () => {
+    const bench = new Bench(stillborn, 'fail', atRest)
+
+    const verdict = bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
+
+    expect(verdict?.type).toBe('accepted')
+    expect(bench.record.status).toBe('failed')
+  })
+
   it('to fail, always, when nothing of it is stored', () => {
-    const bench = Bench.started(fragile, 'suspend', false)
+    const bench = Bench.started(fragile, 'suspend', never)
 
     const verdict = bench.send('GUARD') as Extract<Verdict, { snapshot: unknown }>
 
