@@ -4,6 +4,7 @@ import type { EventObject } from '../../actors/event.ts'
 import { isFinal as isFinalStatus, type InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
+import { Incidents, wrongIncident } from './incidents.ts'
 import type { LedgerContext } from './ledger.ts'
 
 /** The records of an instance so far, the last one in full. */
@@ -19,17 +20,24 @@ export interface Chain {
   readonly commits: Set<string>
   /** Everything that a record has asked for: effects by their id, activities by path and incarnation. */
   readonly asked: Set<string>
+  readonly incidents: Incidents
 }
 
 /** The chain with that record as its last, which takes over the sets of the chain before. */
 export function linked(chain: Chain | undefined, { address, data, summary }: MemoryRecord): Chain {
   const record = decodeRecord(data)
-  const { harvests = [], log = [] } = record.snapshot.context as Partial<LedgerContext>
-  const { asked, commits } = chain ?? { asked: new Set(), commits: new Set() }
+  // There is none before the first step has succeeded.
+  const { harvests = [], log = [] } = (record.snapshot.context ?? {}) as Partial<LedgerContext>
+  const { asked, commits, incidents } = chain ?? {
+    asked: new Set(),
+    commits: new Set(),
+    incidents: new Incidents(),
+  }
+  incidents.note(chain?.record, record, summary!.event)
   for (const { path, incarnation } of record.activities) asked.add(`${path}/${incarnation}`)
   for (const { effectId } of record.outbox) asked.add(effectId)
   const added = log.slice(chain?.log.length ?? 0)
-  return { address, record, summary: summary!, log, harvests, added, asked, commits }
+  return { address, record, summary: summary!, log, harvests, added, asked, commits, incidents }
 }
 
 export function isFinal(chain: Chain | undefined): boolean {
@@ -43,8 +51,22 @@ export function isUnwanted(chain: Chain | undefined): boolean {
 
 /** Whether the event has been applied. */
 export function isApplied(chain: Chain | undefined, event: EventObject): boolean {
+  return chain?.log.includes(entryFor(event)) === true
+}
+
+/** Whether an incident has kept the event, once. */
+export function isKept(chain: Chain | undefined, event: EventObject): boolean {
+  return chain?.incidents.kept.has(entryFor(event)) === true
+}
+
+/** Whether it is stopped: nothing of it runs. */
+export function isStopped(chain: Chain | undefined): boolean {
+  return chain?.record.status === 'paused' || chain?.record.status === 'suspended'
+}
+
+function entryFor(event: EventObject): string {
   const tag = String(event['tag'])
-  return chain?.log.includes(event.type === 'TOLD' ? `told ${tag}` : tag) === true
+  return event.type === 'TOLD' ? `told ${tag}` : tag
 }
 
 /** What shows that the next record was not made from the last one. */
@@ -57,11 +79,11 @@ export function brokenBy(last: Chain, next: Chain): string | undefined {
   if ((next.record.control?.cursor ?? 0) < (last.record.control?.cursor ?? 0))
     return 'its cursor for control envelopes goes back'
   if (last.record.status === 'paused' && next.added.length > 0) return 'it was paused'
-  if (next.record.status === 'paused' && next.summary.dueAt !== undefined)
-    return 'it is paused, and something is due'
+  if (isStopped(next) && next.summary.dueAt !== undefined)
+    return `it is ${next.record.status}, and something is due`
   if (next.record.counter < last.record.counter) return 'its counter goes back'
   if (isFinal(last) && (next.added.length > 0 || !isFinal(next))) return 'it had finished'
-  return wrongCancellation(last.record, next.record)
+  return wrongIncident(last, next) ?? wrongCancellation(last.record, next.record)
 }
 
 /** Who is cancelled stays so, and may only have less time for it. */

@@ -7,7 +7,8 @@ import type { BlobKey, InboxMessage, Lease, ParkedPlace } from '../../actors/por
 import type { Address } from '../../actors/address.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
-import { brokenBy, isApplied, isFinal, isUnwanted, linked, type Chain } from './chain.ts'
+import { entryOf, type Bugs } from './bugs.ts'
+import { brokenBy, isApplied, isFinal, isKept, isStopped, isUnwanted, linked, type Chain } from './chain.ts'
 import { checkLog } from './ledger-log.ts'
 import { Harvests } from './harvests.ts'
 import type { Fleet, LedgerEvent, PersistenceName } from './ledger.ts'
@@ -17,6 +18,7 @@ import type { Job } from './outside.ts'
 import type { World } from './world.ts'
 
 export interface CheckerContext {
+  readonly bugs: Bugs
   /** Whether wall clocks jump in this run. */
   readonly clocksJump: boolean
   /** How long one message takes on average. */
@@ -78,6 +80,15 @@ export class Checker {
     this.#world = context.world
   }
 
+  /**
+   * A machine is about to write that down.
+   *
+   * @throws Error when it has a bug there
+   */
+  writing(entry: string): void {
+    this.#context.bugs.meet(entry)
+  }
+
   /** The start of the instance is durable. */
   started(id: string): void {
     this.#started.add(id)
@@ -106,13 +117,15 @@ export class Checker {
   /** A sender was told what became of its event. */
   answered(id: string, event: LedgerEvent, type: string): void {
     const chain = this.#chains.get(`ledger/${id}`)
-    const isTrue =
-      type === 'accepted'
-        ? isApplied(chain, { ...event })
-        : type === 'rejected'
-          ? isFinal(chain)
-          : isUnwanted(chain)
-    if (!isTrue) this.#world.violated(`${event.tag} to ${id} was answered '${type}', which no record says`)
+    const isTrue = {
+      // One that comes again is answered so, whatever has become of it.
+      accepted: isApplied(chain, { ...event }) || isKept(chain, { ...event }),
+      ignored: isUnwanted(chain),
+      rejected: isFinal(chain),
+      suspended: isKept(chain, { ...event }),
+    }[type]
+    if (isTrue !== true)
+      this.#world.violated(`${event.tag} to ${id} was answered '${type}', which no record says`)
   }
 
   /** From here on nothing goes wrong by itself. */
@@ -149,8 +162,7 @@ export class Checker {
     const key = formatAddress(stored.address)
     const last = this.#chains.get(key)
     const next = linked(last, stored)
-    const wasPaused = last?.record.status === 'paused'
-    if (wasPaused && next.record.status !== 'paused') {
+    if (isStopped(last) && !isStopped(next)) {
       this.#resumedAt.set(key, this.#world.now)
       this.#mayRepeat(process, stored.address)
     }
@@ -192,9 +204,11 @@ export class Checker {
     const key = formatAddress(address)
     const chain = this.#chains.get(key)
     const isAsked = chain?.asked.has(invocation.join('/')) === true
+    if (chain?.incidents.ended.has(invocation.join('/')) === true)
+      this.#world.violated(`${process.name} runs ${idempotencyKey}, whose end is known`)
     if (!isAsked) this.#world.violated(`${process.name} runs ${idempotencyKey}, which no record asks for`)
-    if (chain?.record.status === 'paused' && this.#writers.get(key) === process)
-      this.#world.violated(`${process.name} runs ${idempotencyKey}, but has paused ${key}`)
+    if (isStopped(chain) && this.#writers.get(key) === process)
+      this.#world.violated(`${process.name} runs ${idempotencyKey}, but has stopped ${key}`)
     if (isFinal(chain) && this.#writers.get(key) === process)
       this.#world.violated(`${process.name} runs ${idempotencyKey}, but has ended ${key}`)
     this.#countOnce(process, address, idempotencyKey)
@@ -262,7 +276,8 @@ export class Checker {
     if (this.#buried.has(envelope.id) || isFinal(chain) || isUnwanted(chain)) return true
     // There is nothing to be stopped.
     if (envelope.type === 'cancel' && this.#starts.get(key) !== 'accepted') return true
-    return envelope.type === 'send' ? isApplied(chain, envelope.event) : chain !== undefined
+    if (envelope.type !== 'send') return chain !== undefined
+    return isApplied(chain, envelope.event) || isKept(chain, envelope.event)
   }
 
   /** An envelope is kept as a dead letter. */
@@ -287,7 +302,7 @@ export class Checker {
       const { record, summary } = chain
       if (summary.owes > 0) unsettled.push(`${key} owes ${summary.owes}`)
       if (summary.dueAt !== undefined) unsettled.push(`${key} waits for ${summary.dueAt}`)
-      if (record.status === 'paused') unsettled.push(`${key} is paused`)
+      if (isStopped(chain)) unsettled.push(`${key} is ${record.status}`)
       if (record.activities.length > 0) unsettled.push(`${key} has activities`)
       if (record.workflow === 'chore' && !isFinal(chain)) unsettled.push(`${key} has not finished`)
     }
@@ -319,6 +334,7 @@ export class Checker {
         // With a commit for each event the record may forget an action before its event has had its turn.
         areActionsHeard: this.#context.persistence !== 'transition',
         emitted: tag => emitted.get(tag)?.size ?? 0,
+        skipped: chain.incidents.skipped,
         told: told.get(id) ?? new Map(),
       })
       if (wrong !== undefined)
@@ -349,6 +365,8 @@ export class Checker {
     const resumedAt = this.#resumedAt.get(formatAddress(next.address)) ?? 0
     for (const entry of next.added) {
       if (!entry.startsWith('rang ')) continue
+      // It was taken out when it threw.
+      if (entry === entryOf(last.record.incident?.error)) continue
       const tag = entry.slice('rang '.length)
       if (last.log.includes(entry)) return `${entry} twice`
       const timer = last.record.timers.find(each => each.event['tag'] === tag)

@@ -70,6 +70,11 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       { delay: ({ event }) => event.delayMs, id },
     )
 
+  const written = (log: readonly string[], entry: string) => {
+    outside.writing(entry)
+    return [...log, entry]
+  }
+
   const machine = setup({
     types: {
       context: {} as LedgerContext,
@@ -89,31 +94,29 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       work: workOn(outside),
     },
     actions: {
-      note: assign({ log: ({ context, event }) => [...context.log, event.tag] }),
+      note: assign({ log: ({ context, event }) => written(context.log, event.tag) }),
       noteAs: assign({
-        log: ({ context, event }, { as }: { as: string }) => [...context.log, `${as} ${event.tag}`],
+        log: ({ context, event }, { as }: { as: string }) => written(context.log, `${as} ${event.tag}`),
       }),
       noteJob: assign({
-        log: ({ context }, { as }: { as: string }) => [...context.log, `${as} ${context.jobs[0]!.tag}`],
+        log: ({ context }, { as }: { as: string }) => written(context.log, `${as} ${context.jobs[0]!.tag}`),
         jobs: ({ context }) => context.jobs.slice(1),
       }),
       noteErrand: assign({
-        log: ({ context }, { answer }: { answer: string }) => [...context.log, `brought ${answer}`],
+        log: ({ context }, { answer }: { answer: string }) => written(context.log, `brought ${answer}`),
         errands: ({ context }) => context.errands.slice(1),
       }),
       noteChore: assign({
-        log: ({ context }, { as }: { as: string }) => [...context.log, `${as} ${context.chores[0]!.tag}`],
+        log: ({ context }, { as }: { as: string }) => written(context.log, `${as} ${context.chores[0]!.tag}`),
         chores: ({ context }) => context.chores.slice(1),
       }),
       noteFleet: assign({
-        log: ({ context }, { as }: { as: string }) => [...context.log, `${as} ${context.fleets[0]!.tag}`],
+        log: ({ context }, { as }: { as: string }) => written(context.log, `${as} ${context.fleets[0]!.tag}`),
         fleets: ({ context }) => context.fleets.slice(1),
       }),
       noteHarvest: assign({
-        log: ({ context }, { outcome: { failed, succeeded } }: { outcome: BulkOutcome<string> }) => [
-          ...context.log,
-          `gathered ${context.fleets[0]!.tag} ${succeeded} ${failed}`,
-        ],
+        log: ({ context }, { outcome: { failed, succeeded } }: { outcome: BulkOutcome<string> }) =>
+          written(context.log, `gathered ${context.fleets[0]!.tag} ${succeeded} ${failed}`),
         fleets: ({ context }) => context.fleets.slice(1),
         harvests: ({ context }, { outcome: { results } }) => [
           ...context.harvests,
@@ -142,7 +145,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
   }).createMachine({
     id: 'ledger',
     context: ({ input }) => ({
-      log: [`opened ${input.opened}`],
+      log: written([], `opened ${input.opened}`),
       jobs: [],
       errands: [],
       chores: [],

@@ -19,6 +19,9 @@ export interface OperatorContext {
 
 const retryMs = 100
 
+/** What an answer may say that leaves nothing to be done. */
+const settled = ['INSTANCE_FINISHED', 'INSTANCE_SUSPENDED', 'TIMEOUT'] as const
+
 /**
  * Somebody who pauses and resumes instances and workflows as he likes, and maybe cancels some, until it is calm: then he
  * lets all of them go on.
@@ -121,8 +124,7 @@ export class Operator {
         await attempt()
         return
       } catch (error) {
-        const isDurable = isRuntimeError(error, 'TIMEOUT') || isRuntimeError(error, 'INSTANCE_FINISHED')
-        if (isDurable) return
+        if (settled.some(code => isRuntimeError(error, code))) return
         if (!isRuntimeError(error, 'STORE_UNAVAILABLE')) throw error
       }
       await this.#context.process.sleep(retryMs)

@@ -11,6 +11,12 @@ export interface Outside {
   ran(idempotencyKey: string): void
   /** An attempt has failed by itself. */
   failed(idempotencyKey: string): void
+  /**
+   * A machine is about to write that down.
+   *
+   * @throws Error when it has a bug there
+   */
+  writing(entry: string): void
   /** A custom action runs. */
   acted(tag: string): void
 }

@@ -31,6 +31,7 @@ export class SimProcess {
       sleep: delayMs => this.sleep(delayMs),
       ran: idempotencyKey => checker.ran(this, idempotencyKey),
       failed: idempotencyKey => checker.failed(this, idempotencyKey),
+      writing: entry => checker.writing(entry),
       acted: tag => checker.acted(this, tag),
     }
     const monotonicOffsetMs = world.random.between(0, 1e6)

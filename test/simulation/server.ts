@@ -49,7 +49,7 @@ export class SimServer {
     const data = encodeEnvelope(envelope)
     const partition = partitionOf(envelope.target, this.namespace.partitions)
     const target = formatAddress(envelope.target)
-    const isBare = envelope.type === 'send' && envelope.source === undefined
+    const isBare = isKnownByIdAlone(envelope)
     const { clock } = this.namespace
     const store = () => {
       const before = this.#counts.get(target) ?? 0
@@ -96,4 +96,10 @@ export class SimServer {
     const back = new MemoryParking(this.namespace).bringBack(backInEachPartition)
     for (const { position } of back) this.#back.add(position)
   }
+}
+
+/** Whether it changes more when it comes again after its id is forgotten. */
+function isKnownByIdAlone({ source, type }: Envelope): boolean {
+  if (source !== undefined) return false
+  return type === 'send' || type === 'retry' || type === 'skip' || type === 'fail'
 }

@@ -6,11 +6,13 @@ import { pino } from 'pino'
 
 import type { Log } from '../../src/runtime/log.ts'
 import type { Workflow } from '../../src/workflow/define-workflow.ts'
+import { Bugs } from './bugs.ts'
 import { Checker } from './checker.ts'
 import { Cluster } from './cluster.ts'
 import type { PersistenceName } from './ledger.ts'
 import { Link } from './link.ts'
-import { Operator } from './operator.ts'
+import { Mender } from './mender.ts'
+import { Operator, type OperatorContext } from './operator.ts'
 import { SimProcess } from './process.ts'
 import type { Random } from './random.ts'
 import { Sender, type Traffic } from './senders.ts'
@@ -70,6 +72,7 @@ class Scene {
   readonly #senders: Sender[] = []
   readonly #senderLinks: Link[] = []
   readonly #operator: Operator | undefined
+  readonly #mender: Mender
   readonly #nodes: number
   readonly #leaseTtlMs: number
   readonly #persistence: PersistenceName
@@ -89,7 +92,9 @@ class Scene {
     this.#persistence = persistence
     const ledger = stage.ledger(persistence)
     const { disasters, latencyMs } = this.#storm.climate
+    const bugs = new Bugs(random, random.chance(0.4) ? random.between(0.02, 0.2) : 0)
     this.#checker = new Checker({
+      bugs,
       clocksJump: disasters.includes('jumpClock'),
       latencyMs,
       partitions,
@@ -108,6 +113,7 @@ class Scene {
     })
     this.#addSenders(stage, ledger)
     this.#operator = random.chance(0.6) ? this.#addOperator(stage) : undefined
+    this.#mender = this.#addMender(stage, bugs)
   }
 
   begin(): void {
@@ -148,21 +154,38 @@ class Scene {
   }
 
   #addOperator(stage: Stage): Operator {
-    const process = new SimProcess('operator', this.#world, stage, this.#checker)
+    const context = this.#personNamed('operator', stage)
+    const operator = new Operator(context)
+    this.#letRun(context.process, () => operator.run())
+    return operator
+  }
+
+  #addMender(stage: Stage, bugs: Bugs): Mender {
+    const context = this.#personNamed('mender', stage)
+    const mender = new Mender({ ...context, bugs })
+    this.#letRun(context.process, () => mender.run())
+    return mender
+  }
+
+  /** What somebody has who looks after the instances. */
+  #personNamed(name: string, stage: Stage): OperatorContext {
+    const process = new SimProcess(name, this.#world, stage, this.#checker)
     const link = new Link(process, this.#world, this.#storm)
     const context = { checker: this.#checker, link, server: this.#server }
-    const operator = new Operator({
+    this.#senderLinks.push(link)
+    return {
       paceMs: this.#random.pick([100, 300, 1_000]),
       process,
       server: this.#server,
       transport: simClientTransport(context),
       world: this.#world,
-    })
-    this.#senderLinks.push(link)
+    }
+  }
+
+  #letRun(process: SimProcess, run: () => Promise<void>): void {
     process.deliver(() => {
-      operator.run().catch((error: Error) => this.#world.failed(error))
+      run().catch((error: Error) => this.#world.failed(error))
     })
-    return operator
   }
 
   #strikeLater(): void {
@@ -249,6 +272,7 @@ class Scene {
     if (this.#cluster.members.length === 0) this.#cluster.spawn('n1')
     this.#checker.calm()
     this.#operator?.calm()
+    this.#mender.calm()
     const calmSince = this.#world.now
     let quietAfterMs = latestArrivalMs
     if (this.#random.chance(0.5)) {

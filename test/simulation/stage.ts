@@ -22,6 +22,7 @@ export class Stage {
       sleep: delayMs => current().sleep(delayMs),
       ran: idempotencyKey => current().ran(idempotencyKey),
       failed: idempotencyKey => current().failed(idempotencyKey),
+      writing: entry => current().writing(entry),
       acted: tag => current().acted(tag),
     }
     this.chore = choreWorkflow(this.#outside)
