@@ -448,7 +448,11 @@ export class Instance<D extends Delivery> {
     } else {
       this.#beginPool(envelope, seq, now)
     }
-    this.#draft!.suspend(incident, delivery)
+    const kept = this.#draft!.incident
+    // What throws before the step is made again must not take its place: that would be lost.
+    const again = envelope.type === 'retry' && kept !== undefined
+    const still = again ? { ...incident, cause: kept.cause, tries: kept.tries + 1 } : incident
+    this.#draft!.suspend(still, delivery)
     return { type: 'suspended' }
   }
 

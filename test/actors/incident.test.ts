@@ -21,6 +21,7 @@ import { atRest, everySoOften, never, perTurn, type Persistence } from '../../ac
 import type { RecordSummary } from '../../actors/ports.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
+import { activity } from '../../src/workflow/activity.ts'
 
 const address = { workflow: 'fragile', id: 'f-1' }
 
@@ -399,6 +400,30 @@ describe('a step that throws', () => {
     expect(verdict?.type).toBe('suspended')
     expect(status).toBe('suspended')
     expect(incident).toMatchObject({ at: 2_000, tries: 3, cause: { envelope: { event: { type: 'GUARD' } } } })
+  })
+
+  it('keeps its event when something else throws before that is stepped again', () => {
+    const work = activity({ name: 'work', timeout: { total: '1s' }, run: async () => {} })
+    const machine = setup({ types, actors: { work } }).createMachine({
+      context: { log: [] },
+      type: 'parallel',
+      on: { GUARD: { actions: assign({ log: () => breakIf(['GUARD']) }) } },
+      states: {
+        working: { invoke: { src: 'work', onError: { guard: () => breakIf(true), actions: assign({}) } } },
+      },
+    })
+    const bench = Bench.started(machine)
+    bench.send('GUARD')
+    bench.time = 3_000
+
+    const verdict = bench.deliver({ type: 'retry' })
+    const { incident } = bench.record
+    isBroken = false
+    bench.deliver({ type: 'retry' })
+
+    expect(verdict?.type).toBe('suspended')
+    expect(incident).toMatchObject({ tries: 2, cause: { envelope: { event: { type: 'GUARD' } } } })
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: ['GUARD'] } } })
   })
 
   it('is skipped, and the instance goes on', () => {
