@@ -7,10 +7,12 @@ import type { BlobKey, InboxMessage, Lease, ParkedPlace } from '../../actors/por
 import type { Address } from '../../actors/address.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
-import { entryOf, type Bugs } from './bugs.ts'
+import type { Bugs } from './bugs.ts'
+import { Attempts } from './attempts.ts'
 import { brokenBy, isApplied, isFinal, isKept, isStopped, isUnwanted, linked, type Chain } from './chain.ts'
 import { checkLog } from './ledger-log.ts'
 import { Harvests } from './harvests.ts'
+import { keptEntry } from './incidents.ts'
 import type { Fleet, LedgerEvent, PersistenceName } from './ledger.ts'
 import type { SimProcess } from './process.ts'
 import type { SimServer } from './server.ts'
@@ -42,6 +44,7 @@ const aftermathMs = 3_000
 const mostHeldMs = 1_000
 
 export class Checker {
+  readonly attempts = new Attempts()
   readonly #context: CheckerContext
   readonly #world: World
   /** By address. */
@@ -74,6 +77,8 @@ export class Checker {
   readonly #actions = new Map<string, number>()
   readonly #harvests = new Harvests()
   #calmSince = Number.POSITIVE_INFINITY
+  /** When a process has last let instances go on that it had held. */
+  #letGoAt = 0
 
   constructor(context: CheckerContext) {
     this.#context = context
@@ -168,6 +173,9 @@ export class Checker {
     }
     const wrong = last && (brokenBy(last, next) ?? this.#wrongTimer(last, next, stored.partition))
     if (wrong !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrong}`)
+    const wrongAttempt = this.#wrongAttempt(process, last, next, stored.partition)
+    if (wrongAttempt !== undefined)
+      this.#world.violated(`${process.name} has written ${key}: ${wrongAttempt}`)
     next.commits.add(next.summary.commit)
     this.#chains.set(key, next)
     this.#writers.set(key, process)
@@ -196,7 +204,7 @@ export class Checker {
   }
 
   /** An attempt of an activity begins: the record that asks for it must be stored, and it must not run already. */
-  ran(process: SimProcess, idempotencyKey: string): void {
+  ran(process: SimProcess, idempotencyKey: string, attempt: number, lastHeartbeat: unknown): void {
     // There activities begin before a record lists them, and do so again, under other keys, after a crash.
     if (this.#context.persistence === 'rest') return
     const [workflow = '', id = '', ...invocation] = idempotencyKey.split('/')
@@ -211,6 +219,8 @@ export class Checker {
       this.#world.violated(`${process.name} runs ${idempotencyKey}, but has stopped ${key}`)
     if (isFinal(chain) && this.#writers.get(key) === process)
       this.#world.violated(`${process.name} runs ${idempotencyKey}, but has ended ${key}`)
+    const wrong = this.attempts.begins(idempotencyKey, attempt, lastHeartbeat)
+    if (wrong !== undefined) this.#world.violated(`${process.name} runs ${idempotencyKey}: ${wrong}`)
     this.#countOnce(process, address, idempotencyKey)
   }
 
@@ -222,6 +232,7 @@ export class Checker {
 
   /** The process has let instances go on that it had held: what ran then runs again. */
   letGo(process: SimProcess): void {
+    this.#letGoAt = this.#world.now
     for (const key of this.#done.keys()) if (key.startsWith(`${process.name} `)) this.#done.delete(key)
   }
 
@@ -366,7 +377,7 @@ export class Checker {
     for (const entry of next.added) {
       if (!entry.startsWith('rang ')) continue
       // It was taken out when it threw.
-      if (entry === entryOf(last.record.incident?.error)) continue
+      if (entry === keptEntry(last.record.incident)) continue
       const tag = entry.slice('rang '.length)
       if (last.log.includes(entry)) return `${entry} twice`
       const timer = last.record.timers.find(each => each.event['tag'] === tag)
@@ -382,6 +393,28 @@ export class Checker {
       }
     }
     return undefined
+  }
+
+  #wrongAttempt(
+    process: SimProcess,
+    last: Chain | undefined,
+    next: Chain,
+    partition: number,
+  ): string | undefined {
+    const { clocksJump, persistence } = this.#context
+    if (persistence === 'rest') return undefined
+    const key = formatAddress(next.address)
+    const resumedAt = this.#resumedAt.get(key) ?? 0
+    const since = Math.max(resumedAt, this.#letGoAt) + this.#world.epochMs - this.#world.now
+    return this.attempts.stored({
+      last,
+      next,
+      process: process.name,
+      isSameProcess: this.#writers.get(key) === process,
+      mayBeHeld: this.#letGoAt > 0,
+      latenessOf: dueAt =>
+        clocksJump ? 0 : this.#latenessOf(Math.max(dueAt, since), partition, next.record.updatedAt),
+    })
   }
 
   /** It may do once more what it has done for the instance. */

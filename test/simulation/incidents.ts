@@ -1,8 +1,8 @@
 /** What must hold of a suspended instance, from one of its records to the next. */
-import { endedIn } from '../../actors/incident.ts'
+import { endedIn, type Incident } from '../../actors/incident.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { entryOf } from './bugs.ts'
-import type { Chain } from './chain.ts'
+import { addedByStep, entryFor, type Chain } from './chain.ts'
 
 /** What has become of the incidents of an instance. */
 export class Incidents {
@@ -18,13 +18,21 @@ export class Incidents {
     const before = last?.incident
     const { incident } = next
     if (before !== undefined && incident === undefined && event === 'skip') {
-      this.skipped.add(entryOf(before.error) ?? '')
+      this.skipped.add(keptEntry(before) ?? '')
     }
     if (incident === undefined) return
-    this.kept.add(entryOf(incident.error) ?? '')
+    this.kept.add(keptEntry(incident) ?? '')
     const ended = endedIn(incident)
     if (ended !== undefined) this.ended.add(`${ended.path}/${ended.incarnation}`)
   }
+}
+
+/** What would be written by the step that an incident keeps; undefined when it keeps none. */
+export function keptEntry(incident: Incident | undefined): string | undefined {
+  const cause = incident?.cause
+  if (cause?.type === 'envelope' && cause.envelope.type === 'send') return entryFor(cause.envelope.event)
+  if (cause?.type === 'timer' && cause.event.type === 'RANG') return `rang ${String(cause.event['tag'])}`
+  return entryOf(incident?.error)
 }
 
 /** What is wrong with how an instance was suspended, or has gone on after that. */
@@ -37,7 +45,7 @@ export function wrongIncident(last: Chain | undefined, next: Chain): string | un
   const again = next.added.find(entry => next.incidents.skipped.has(entry) && !entry.startsWith('heard '))
   if (again !== undefined) return `${again}, which somebody has dropped`
   if (incident !== undefined) {
-    const entry = entryOf(incident.error)
+    const entry = keptEntry(incident)
     if (entry === undefined && incident.code !== 'RESTARTS_EXCEEDED')
       return `it is suspended by ${String(incident.error)}`
     if (entry !== undefined && next.log.includes(entry) && !entry.startsWith('heard '))
@@ -45,10 +53,10 @@ export function wrongIncident(last: Chain | undefined, next: Chain): string | un
     if (before === undefined)
       return incident.tries === 1 ? undefined : `its first try is number ${incident.tries}`
     if (next.added.length > 0) return 'it was suspended'
-    const risen = entry === entryOf(before.error) ? incident.tries - before.tries : 1 - incident.tries
+    const risen = entry === keptEntry(before) ? incident.tries - before.tries : 1 - incident.tries
     return risen === 0 || risen === 1 ? undefined : `its tries were ${before.tries} and are ${incident.tries}`
   }
-  return before === undefined ? undefined : wrongEnd(last!, next, entryOf(before.error))
+  return before === undefined ? undefined : wrongEnd(last!, next, keptEntry(before))
 }
 
 /** It is not suspended any more. */
@@ -56,7 +64,11 @@ function wrongEnd(last: Chain, next: Chain, entry: string | undefined): string |
   const { event, status } = next.summary
   const isCancelled = last.record.cancellation === undefined && next.record.cancellation !== undefined
   const isDropped = isCancelled || event === 'skip' || event === 'fail'
+  // Something else may have thrown on the way to it.
+  if (!isDropped && entry?.startsWith('failed ') === true) return undefined
   const wanted = isDropped ? '' : (entry ?? '')
   if (event === 'fail' && status !== 'failed') return `it was to fail, and is ${status}`
-  return next.added.join() === wanted ? undefined : `by ${event} came '${next.added.join()}', not '${wanted}'`
+  return addedByStep(last, next).join() === wanted
+    ? undefined
+    : `by ${event} came '${next.added.join()}', not '${wanted}'`
 }

@@ -7,6 +7,7 @@ import { decodeRecord } from '../../src/codec/record.ts'
 import type { ClientTransport } from '../../src/nats/transport.ts'
 import { formatAddress } from '../../src/workflow/address.ts'
 import { entryOf, type Bugs } from './bugs.ts'
+import { keptEntry } from './incidents.ts'
 import type { SimProcess } from './process.ts'
 import type { SimServer } from './server.ts'
 import type { World } from './world.ts'
@@ -66,7 +67,7 @@ export class Mender {
       const { address, incident } = target
       const entry = entryOf(incident.error)
       if (entry !== undefined && (this.#isCalm || world.random.chance(0.5))) bugs.fix(entry)
-      await this.#deal(address, this.#remedyFor(entry))
+      await this.#deal(address, this.#remedyFor(entry, keptEntry(incident)))
     }
   }
 
@@ -80,10 +81,10 @@ export class Mender {
     return { address, incident: decodeRecord(data).incident! }
   }
 
-  #remedyFor(entry: string | undefined): Remedy {
+  #remedyFor(entry: string | undefined, kept: string | undefined): Remedy {
     const { random } = this.#context.world
     if (entry === undefined) return random.chance(0.7) ? 'retry' : 'skip'
-    if (isSkippable(entry) && random.chance(0.3)) return 'skip'
+    if (entry === kept && isSkippable(entry) && random.chance(0.3)) return 'skip'
     return !this.#isCalm && random.chance(0.05) ? 'fail' : 'retry'
   }
 

@@ -3,12 +3,15 @@ import { fromPromise } from 'xstate'
 import type { ActivityContext } from '../../actors/activity.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import { activity } from '../../src/workflow/activity.ts'
+import type { Beat } from './attempts.ts'
 
 /** The world outside the machines, as one process has it. */
 export interface Outside {
   sleep(delayMs: number): Promise<void>
-  /** An attempt begins. */
-  ran(idempotencyKey: string): void
+  /** An attempt begins, and is told of that heartbeat. */
+  ran(idempotencyKey: string, attempt: number, lastHeartbeat: unknown): void
+  /** An attempt that is still wanted says how far it is. */
+  beats(idempotencyKey: string, beat: Beat): void
   /** An attempt has failed by itself. */
   failed(idempotencyKey: string): void
   /**
@@ -33,23 +36,46 @@ export interface Job {
   readonly isRefused?: boolean
 }
 
+/** What takes less time says nothing of how far it is. */
+const leastBeatingMs = 100
+
 /** Whether it fails, whatever else happens: as one of a fleet. */
 export function fails({ failures, isRefused = false }: Job): boolean {
   return isRefused || failures > 0
 }
 
-/** An activity that takes its time, and fails as often as it is asked to. */
-export function workOn(outside: Outside): ReturnType<typeof activity<Job, string>> {
+/**
+ * An activity that takes its time, and fails as often as it is asked to.
+ *
+ * @param total how long all its attempts may take
+ */
+export function workOn(outside: Outside, total?: '4s'): ReturnType<typeof activity<Job, string>> {
   return activity({
     name: 'work',
     retry: { maxAttempts: 3, initialInterval: '100ms', jitter: 0.2 },
-    timeout: { attempt: '1500ms' },
-    run: async ({ input, attempt, idempotencyKey, signal }: ActivityContext<Job>) => {
-      outside.ran(idempotencyKey)
+    restart: { intensity: 3, period: '5s' },
+    timeout: { attempt: '1500ms', ...(total && { total }) },
+    run: async ({
+      input,
+      attempt,
+      heartbeat,
+      idempotencyKey,
+      lastHeartbeat,
+      signal,
+    }: ActivityContext<Job>) => {
+      outside.ran(idempotencyKey, attempt, lastHeartbeat)
+      const beat = (count: number) => {
+        if (input.durationMs < leastBeatingMs || signal.aborted) return
+        outside.beats(idempotencyKey, { attempt, count })
+        heartbeat({ attempt, count })
+      }
       signal.addEventListener('abort', () => {
         if (isRuntimeError(signal.reason, 'ACTIVITY_TIMEOUT')) outside.failed(idempotencyKey)
       })
-      await outside.sleep(input.durationMs)
+      beat(1)
+      await outside.sleep(input.durationMs / 2)
+      beat(2)
+      await outside.sleep(input.durationMs / 2)
       if (attempt > input.failures || signal.aborted) return input.tag
       outside.failed(idempotencyKey)
       throw new Error(`attempt ${attempt} fails on purpose`)

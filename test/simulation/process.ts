@@ -29,7 +29,9 @@ export class SimProcess {
     this.#stage = stage
     this.#outside = {
       sleep: delayMs => this.sleep(delayMs),
-      ran: idempotencyKey => checker.ran(this, idempotencyKey),
+      ran: (idempotencyKey, attempt, lastHeartbeat) =>
+        checker.ran(this, idempotencyKey, attempt, lastHeartbeat),
+      beats: (idempotencyKey, beat) => checker.attempts.beats(this.name, idempotencyKey, beat),
       failed: idempotencyKey => checker.failed(this, idempotencyKey),
       writing: entry => checker.writing(entry),
       acted: tag => checker.acted(this, tag),

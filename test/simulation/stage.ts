@@ -20,7 +20,8 @@ export class Stage {
     }
     this.#outside = {
       sleep: delayMs => current().sleep(delayMs),
-      ran: idempotencyKey => current().ran(idempotencyKey),
+      ran: (idempotencyKey, attempt, lastHeartbeat) => current().ran(idempotencyKey, attempt, lastHeartbeat),
+      beats: (idempotencyKey, beat) => current().beats(idempotencyKey, beat),
       failed: idempotencyKey => current().failed(idempotencyKey),
       writing: entry => current().writing(entry),
       acted: tag => current().acted(tag),
