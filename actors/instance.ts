@@ -34,10 +34,9 @@
  * Nothing in here waits. I/O is asked of the host and comes back as a call.
  */
 import type { ActivityReport } from './activity.ts'
-import { objectionTo, startOfPool } from './admission.ts'
-import { Draft } from './draft.ts'
+import type { Draft } from './draft.ts'
 import type { CancelManner } from './cancellation.ts'
-import type { Delivery, EditEnvelope, Envelope, StartEnvelope } from './envelope.ts'
+import type { Delivery, Envelope } from './envelope.ts'
 import { RuntimeError } from './errors.ts'
 import { StepFailure, type Incident } from './incident.ts'
 import type { InstanceHost } from './instance-host.ts'
@@ -45,8 +44,8 @@ import type { PreparedWorkflow } from './machine.ts'
 import { messageOf } from './plain-error.ts'
 import type { RecordSummary, StoredRecord } from './ports.ts'
 import type { Address } from './address.ts'
-import type { PersistedSnapshot } from './snapshot.ts'
-import { isFinal, isLive, type InstanceRecord } from './record.ts'
+import { Resident } from './resident.ts'
+import { isFinal, isLive } from './record.ts'
 import { formatState } from './state.ts'
 import { supervisedActivity, type SupervisedInstance } from './supervision.ts'
 import { replacing, Turn, type Decision } from './turn.ts'
@@ -70,28 +69,24 @@ export class Instance<D extends Delivery> {
   #state: State = 'loading'
   readonly #queue = new TurnQueue<D>()
   #turn = new Turn<D>()
-  #draft: Draft | undefined
-  /** The stored record of an instance that had finished before it was loaded: it has no live actors. */
-  #finished: InstanceRecord | undefined
-  /** How it was started; undefined while there is no instance. */
-  #start: Pick<InstanceRecord, 'inputDigest' | 'parent'> | undefined
-  #revision = 0
+  readonly #resident: Resident<D>
   #armedFor: number | undefined
   #redone = 0
   /** Set while a write was too large: each thing waiting gets a turn of its own, so that only one is refused. */
   #singly = false
-  /** By incarnation, the attempt of each activity that was interrupted for a cancel that has yet to come. */
-  #interrupted = new Map<number, number>()
   /** Nothing was stored since it came into memory: what its record says is running ran in another process, if at all. */
   #isNew = true
   #passivating = false
   #finishing = false
-  #isHeld = false
 
   constructor(address: Address, workflow: PreparedWorkflow, host: InstanceHost<D>) {
     this.address = address
     this.#workflow = workflow
     this.#host = host
+    this.#resident = new Resident(workflow, {
+      selfSent: (path, event) => this.#enqueue({ type: 'self', path, event }),
+      uncancelled: () => this.#queue.add({ type: 'uncancelled' }),
+    })
   }
 
   /** Begins its life in memory by asking for its record. */
@@ -126,12 +121,12 @@ export class Instance<D extends Delivery> {
    * @param attempts by incarnation, the attempt that was interrupted
    */
   interrupted(attempts: ReadonlyMap<number, number>): void {
-    for (const [incarnation, attempt] of attempts) this.#interrupted.set(incarnation, attempt)
+    this.#resident.interrupted(attempts)
   }
 
   /** The cancel has not come: what was interrupted for it runs again. */
   uncancelled(): void {
-    if (this.#interrupted.size > 0) this.#enqueue({ type: 'uncancelled' })
+    if (this.#resident.isInterrupted) this.#enqueue({ type: 'uncancelled' })
   }
 
   /**
@@ -139,8 +134,8 @@ export class Instance<D extends Delivery> {
    * others. What its parts have told already is taken first.
    */
   hold(isHeld: boolean): void {
-    if (this.#isHeld === isHeld) return
-    this.#isHeld = isHeld
+    if (this.#resident.isHeld === isHeld) return
+    this.#resident.isHeld = isHeld
     // Otherwise it is seen to when it has been loaded.
     if (this.#state === 'loading' || this.#state === 'ended' || this.#finishing) return
     this.#queue.putBack([{ type: 'hold' }])
@@ -159,7 +154,7 @@ export class Instance<D extends Delivery> {
       address: this.address,
       status: draft.status,
       state: formatState((draft.liveSnapshot as { readonly value?: unknown }).value),
-      isHeld: this.#isHeld,
+      isHeld: this.#resident.isHeld,
       children: withActivities
         ? draft.activities.map(activity => supervisedActivity(activity, this.#isStopped))
         : [],
@@ -201,24 +196,17 @@ export class Instance<D extends Delivery> {
   loaded(stored: StoredRecord | undefined): void {
     if (this.#state !== 'loading') return
     if (stored !== undefined) {
-      const { event, record, revision } = stored
-      this.#revision = revision
-      this.#start = record
-      if (isFinal(record.status) && record.outbox.length === 0) {
-        this.#finished = record
-      } else {
-        try {
-          this.#adopt(Draft.from(this.#workflow, record, event))
-        } catch (cause) {
-          const reason = `${this.#name} does not fit the machine of its workflow any more: ${messageOf(cause)}`
-          this.loadFailed(new RuntimeError('RECORD_MALFORMED', reason, { cause }))
-          return
-        }
+      try {
+        this.#resident.load(stored)
+      } catch (cause) {
+        const reason = `${this.#name} does not fit the machine of its workflow any more: ${messageOf(cause)}`
+        this.loadFailed(new RuntimeError('RECORD_MALFORMED', reason, { cause }))
+        return
       }
     }
     if (this.#draft !== undefined) {
       const isStopping = this.#queue.isFailing && !this.#isFull
-      if (this.#isHeld) this.#draft.hold()
+      if (this.#resident.isHeld) this.#draft.hold()
       this.#draft.resume(isStopping)
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
@@ -244,7 +232,7 @@ export class Instance<D extends Delivery> {
 
   committed(revision: number): void {
     if (this.#state !== 'committing') return
-    this.#revision = revision
+    this.#resident.revision = revision
     this.#redone = 0
     this.#isNew = false
     const draft = this.#draft!
@@ -321,11 +309,6 @@ export class Instance<D extends Delivery> {
     if (this.#state === 'idle') this.#next()
   }
 
-  #adopt(draft: Draft): void {
-    this.#draft = draft
-    draft.onSelfSent = (path, event) => this.#enqueue({ type: 'self', path, event })
-  }
-
   /** Begins the next turn if anything waits. */
   #next(): void {
     if (this.#queue.isEmpty || (this.#finishing && this.#isFull)) {
@@ -379,7 +362,7 @@ export class Instance<D extends Delivery> {
     const draft = this.#draft!
     return persistence.mustCommit({
       applied,
-      isNew: this.#revision === 0,
+      isNew: this.#resident.revision === 0,
       isFinal: isFinal(draft.status),
       isResting: this.#queue.isEmpty && !draft.isBusy,
       isAsking: draft.isAsking,
@@ -404,8 +387,8 @@ export class Instance<D extends Delivery> {
   /** Undefined when it has thrown, or should have thrown and need not: then the turn is being done again. */
   #try(item: Waiting<D>, now: number): Decision | undefined {
     try {
-      if (item.type !== 'failed') return this.#apply(item, now)
-      const decision = this.#suspend(item, now)
+      if (item.type !== 'failed') return this.#resident.apply(item, now)
+      const decision = this.#resident.suspend(item, now)
       if (decision === undefined) this.#redo([...this.#turn.again, item.item])
       return decision
     } catch (error) {
@@ -428,118 +411,6 @@ export class Instance<D extends Delivery> {
     }
   }
 
-  /** Suspends it because of a step that throws. Undefined when that step is not to be made any more. */
-  #suspend({ item, incident }: Extract<Waiting<D>, { type: 'failed' }>, now: number): Decision | undefined {
-    if (item.type !== 'delivery') {
-      const draft = this.#draft
-      if (draft === undefined || !isLive(draft.status)) return undefined
-      // What was due before the timer that threw comes first.
-      if (incident.cause?.type === 'timer') draft.fireDue(now, incident.cause.seq)
-      if (!isLive(draft.status)) return undefined
-      draft.suspend(incident)
-      return { type: 'suspended' }
-    }
-    const { delivery } = item
-    if (this.#objectionTo(delivery) !== undefined) return undefined
-    const { envelope, seq } = delivery
-    if (envelope.type === 'start') {
-      this.#start = envelope
-      this.#adopt(Draft.unborn(this.#workflow, envelope, seq, now))
-    } else {
-      this.#beginPool(envelope, seq, now)
-    }
-    const kept = this.#draft!.incident
-    // What throws before the step is made again must not take its place: that would be lost.
-    const again = envelope.type === 'retry' && kept !== undefined
-    const still = again ? { ...incident, cause: kept.cause, tries: kept.tries + 1 } : incident
-    this.#draft!.suspend(still, delivery)
-    return { type: 'suspended' }
-  }
-
-  #apply(item: Unfailed<D>, now: number): Decision {
-    if (item.type === 'delivery') return this.#applyDelivery(item.delivery, now)
-    const draft = this.#draft
-    if (item.type === 'hold') return this.#applyHold(now)
-    if (draft === undefined || !isLive(draft.status) || draft.isHeld) return { type: 'ignored' }
-    switch (item.type) {
-      case 'report':
-        return { type: draft.report(item.report, now) }
-      case 'self':
-        return { type: draft.deliverSelf(item.path, item.event, now) }
-      case 'wake':
-        return { type: draft.fireDue(now) }
-      case 'uncancelled':
-        return { type: draft.rerun(this.#takeInterrupted(), now) }
-      case 'restart':
-        return { type: draft.restart(now, item.isCounted) }
-    }
-  }
-
-  #takeInterrupted(): ReadonlyMap<number, number> {
-    const interrupted = this.#interrupted
-    this.#interrupted = new Map()
-    return interrupted
-  }
-
-  #applyHold(now: number): Decision {
-    const draft = this.#draft
-    if (draft === undefined) return { type: 'ignored' }
-    if (!this.#isHeld) return { type: draft.letGo(now) }
-    draft.hold()
-    return { type: 'ignored' }
-  }
-
-  #applyDelivery(delivery: D, now: number): Decision {
-    // Whatever becomes of it, from here on what still runs is wanted.
-    if (delivery.envelope.type === 'cancel' && this.#interrupted.size > 0)
-      this.#queue.add({ type: 'uncancelled' })
-    const objection = this.#objectionTo(delivery)
-    if (objection !== undefined) return objection
-    const { envelope, seq } = delivery
-    if (envelope.type === 'edit') return this.#edit(envelope, seq, now)
-    if (envelope.type === 'start') {
-      this.#begin(envelope, seq, now)
-      return { type: 'accepted' }
-    }
-    this.#beginPool(envelope, seq, now)
-    return { type: this.#draft!.deliver(envelope, seq, now, delivery.isInOrder) }
-  }
-
-  #begin(start: StartEnvelope, seq: number, now: number): void {
-    this.#adopt(Draft.start(this.#workflow, start, seq, now))
-    this.#start = start
-  }
-
-  #beginPool(envelope: Envelope, seq: number, now: number): void {
-    const start = this.#draft === undefined ? startOfPool(envelope) : undefined
-    if (start !== undefined) this.#begin(start, seq, now)
-  }
-
-  #edit(envelope: EditEnvelope, seq: number, now: number): Decision {
-    const draft = this.#draft!
-    try {
-      this.#adopt(draft.edited(envelope, seq, now))
-    } catch (error) {
-      return {
-        type: 'rejected',
-        code: 'EDIT_INVALID',
-        message: `it cannot be edited so: ${messageOf(error)}`,
-      }
-    }
-    draft.onSelfSent = () => {}
-    if (this.#isHeld) this.#draft?.hold()
-    return { type: 'accepted' }
-  }
-
-  #objectionTo(delivery: D): Decision | undefined {
-    return objectionTo(delivery, {
-      draft: this.#draft,
-      finished: this.#finished,
-      start: this.#start,
-      revision: this.#revision,
-    })
-  }
-
   #commit(now: number): void {
     const draft = this.#draft!
     const record = draft.record(now)
@@ -547,7 +418,7 @@ export class Instance<D extends Delivery> {
     // It was for what is being committed: what is held after that has all its time.
     this.#host.flushAfter(undefined)
     if (!this.#workflow.persistence.isStored) {
-      this.committed(this.#revision)
+      this.committed(this.#resident.revision)
       return
     }
     const summary: RecordSummary = {
@@ -560,18 +431,14 @@ export class Instance<D extends Delivery> {
       dueAt: draft.dueAt,
       owes: draft.owes,
     }
-    this.#host.commit(record, summary, this.#revision)
+    this.#host.commit(record, summary, this.#resident.revision)
   }
 
   /** Tells every sender of the turn what became of its envelope. */
   #settle(): void {
     const turn = this.#turn
     this.#turn = new Turn()
-    turn.settle(this.#host, this.#revision, () => this.#snapshot())
-  }
-
-  #snapshot(): PersistedSnapshot {
-    return this.#draft?.snapshot() ?? this.#finished?.snapshot ?? { status: 'active' }
+    turn.settle(this.#host, this.#resident.revision, () => this.#resident.snapshot())
   }
 
   /** Nothing waits. A finished or unwanted instance leaves, once its record no longer lists what is delivered. */
@@ -606,14 +473,14 @@ export class Instance<D extends Delivery> {
   #redo(items: readonly Waiting<D>[]): void {
     this.#queue.putBack(items)
     this.#turn = new Turn()
-    this.#forget()
+    this.#resident.forget()
     this.#state = 'loading'
     this.#host.abandonActivities()
     this.#host.load()
   }
 
   #end(error?: Error): void {
-    this.#forget()
+    this.#resident.forget()
     this.#queue.takeAll()
     this.#turn = new Turn()
     this.#state = 'ended'
@@ -623,17 +490,8 @@ export class Instance<D extends Delivery> {
     this.#host.ended(error)
   }
 
-  #forget(): void {
-    if (this.#draft !== undefined) this.#draft.onSelfSent = () => {}
-    this.#draft = undefined
-    this.#finished = undefined
-    this.#start = undefined
-    this.#interrupted.clear()
-    this.#revision = 0
-  }
-
   #arm(): void {
-    const dueAt = this.#isHeld ? undefined : this.#draft?.dueAt
+    const dueAt = this.#resident.isHeld ? undefined : this.#draft?.dueAt
     if (dueAt === this.#armedFor) return
     this.#armedFor = dueAt
     this.#host.wakeAt(dueAt)
@@ -641,11 +499,15 @@ export class Instance<D extends Delivery> {
 
   /** Whether it has been started, as far as is stored. */
   get #isThere(): boolean {
-    return this.#start !== undefined
+    return this.#resident.isThere
+  }
+
+  get #draft(): Draft | undefined {
+    return this.#resident.draft
   }
 
   get #isStopped(): boolean {
-    return this.#isHeld || this.#draft?.isStopped === true
+    return this.#resident.isHeld || this.#draft?.isStopped === true
   }
 
   /** Whether it would be lost with this process, though it has not finished. */
