@@ -53,8 +53,9 @@ export function wrongIncident(last: Chain | undefined, next: Chain): string | un
     if (before === undefined)
       return incident.tries === 1 ? undefined : `its first try is number ${incident.tries}`
     if (next.added.length > 0) return 'it was suspended'
-    const risen = entry === keptEntry(before) ? incident.tries - before.tries : 1 - incident.tries
-    return risen === 0 || risen === 1 ? undefined : `its tries were ${before.tries} and are ${incident.tries}`
+    // The next incident, or the same, once more or not.
+    if ([1, before.tries, before.tries + 1].includes(incident.tries)) return undefined
+    return `its tries were ${before.tries} and are ${incident.tries}`
   }
   return before === undefined ? undefined : wrongEnd(last!, next, keptEntry(before))
 }

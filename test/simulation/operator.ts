@@ -4,6 +4,7 @@ import { isFinal } from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
 import { Client } from '../../src/client/client.ts'
 import type { ClientTransport } from '../../src/nats/transport.ts'
+import type { Job } from './outside.ts'
 import type { SimProcess } from './process.ts'
 import type { SimServer } from './server.ts'
 import type { World } from './world.ts'
@@ -23,19 +24,21 @@ const retryMs = 100
 const settled = ['INSTANCE_FINISHED', 'INSTANCE_SUSPENDED', 'TIMEOUT'] as const
 
 /**
- * Somebody who pauses and resumes instances and workflows as he likes, and maybe cancels some, until it is calm: then he
- * lets all of them go on.
+ * Somebody who may pause and resume instances and workflows as he likes, and cancel some, until it is calm: then he lets
+ * all of them go on, and cancels what would never end.
  */
 export class Operator {
   readonly #context: OperatorContext
   readonly #client: Client
   readonly #mayCancel: boolean
+  readonly #mayPause: boolean
   #count = 0
   #isCalm = false
 
   constructor(context: OperatorContext) {
     const { process, transport } = context
     this.#context = context
+    this.#mayPause = context.world.random.chance(0.6)
     this.#mayCancel = context.world.random.chance(0.4)
     this.#client = new Client({
       ...transport,
@@ -54,10 +57,16 @@ export class Operator {
     const { paceMs, process, world } = this.#context
     for (;;) {
       await process.sleep(world.random.between(0, 2 * paceMs))
-      if (this.#mayCancel && !this.#isCalm && world.random.chance(0.25)) {
-        await this.#cancel()
+      const endless = this.#isCalm ? this.#pickEndless() : undefined
+      if (endless !== undefined) {
+        await this.#cancel(endless)
         continue
       }
+      if (this.#mayCancel && !this.#isCalm && world.random.chance(0.25)) {
+        await this.#cancelAny()
+        continue
+      }
+      if (!this.#mayPause) continue
       if (world.random.chance(0.3) || this.#isCalm) await this.#controlWorkflow()
       const target = this.#pick()
       if (target === undefined) continue
@@ -99,7 +108,7 @@ export class Operator {
   }
 
   /** Ends a ledger or its chore. Of a fleet everyone comes home, or its harvest would be another one. */
-  async #cancel(): Promise<void> {
+  async #cancelAny(): Promise<void> {
     const { server, world } = this.#context
     const { random } = world
     const all = [...server.namespace.records.values()].filter(
@@ -108,7 +117,22 @@ export class Operator {
     )
     const chores = all.filter(({ address }) => address.workflow === 'chore')
     if (all.length === 0) return
-    const { workflow, id } = random.pick(chores.length > 0 && random.chance(0.5) ? chores : all).address
+    await this.#cancel(random.pick(chores.length > 0 && random.chance(0.5) ? chores : all).address)
+  }
+
+  /** A chore that goes on until somebody cancels it, while its parent waits. */
+  #pickEndless(): Address | undefined {
+    const all = [...this.#context.server.namespace.records.values()]
+    return all.find(({ address, data, summary }) => {
+      if (address.workflow !== 'chore' || isFinal(summary!.status)) return false
+      const { parent, snapshot } = decodeRecord(data)
+      const { job } = (snapshot.context ?? {}) as { readonly job?: Job }
+      return parent?.index === undefined && job?.durationMs === Infinity && job.patienceMs === Infinity
+    })?.address
+  }
+
+  async #cancel({ workflow, id }: Address): Promise<void> {
+    const { random } = this.#context.world
     const options = {
       force: random.chance(0.4),
       grace: Math.round(random.skewed(0, 4_000)),

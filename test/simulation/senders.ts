@@ -201,12 +201,14 @@ export class Sender {
     }
   }
 
-  /** Some chores never end by themselves; of some only the refusal of their start can tell how they ended. */
+  /**
+   * Some chores never end by themselves; of some only the refusal of their start, or that somebody else has cancelled
+   * them, can tell how they ended.
+   */
   #turnOut(): Partial<Job> {
     const random = this.#random
-    if (random.chance(0.15)) return { durationMs: Number.POSITIVE_INFINITY }
-    // Somebody else may cancel one that is waited for however long it takes.
     const patience = random.chance(0.5) ? { patienceMs: Number.POSITIVE_INFINITY } : {}
+    if (random.chance(0.2)) return { durationMs: Number.POSITIVE_INFINITY, ...patience }
     return random.chance(0.15) ? { isRefused: true, patienceMs: Number.POSITIVE_INFINITY } : patience
   }
 

@@ -71,7 +71,7 @@ class Scene {
   readonly #cluster: Cluster
   readonly #senders: Sender[] = []
   readonly #senderLinks: Link[] = []
-  readonly #operator: Operator | undefined
+  readonly #operator: Operator
   readonly #mender: Mender
   readonly #nodes: number
   readonly #leaseTtlMs: number
@@ -112,7 +112,7 @@ class Scene {
       world,
     })
     this.#addSenders(stage, ledger)
-    this.#operator = random.chance(0.6) ? this.#addOperator(stage) : undefined
+    this.#operator = this.#addOperator(stage)
     this.#mender = this.#addMender(stage, bugs)
   }
 
@@ -271,7 +271,7 @@ class Scene {
     for (const link of this.#senderLinks) if (!link.isUp) link.cut(0)
     if (this.#cluster.members.length === 0) this.#cluster.spawn('n1')
     this.#checker.calm()
-    this.#operator?.calm()
+    this.#operator.calm()
     this.#mender.calm()
     const calmSince = this.#world.now
     let quietAfterMs = latestArrivalMs
