@@ -12,9 +12,9 @@ export interface StoredAttempts {
   /** Undefined for the first record. */
   readonly last: Chain | undefined
   readonly next: Chain
-  /** Who has stored it, and whether the same has stored the last one. */
+  /** Who has stored it, and whether the same has stored one before: then it may do a turn again, and nothing has ended. */
   readonly process: string
-  readonly isSameProcess: boolean
+  readonly hasStored: boolean
   /** Whether an instance may have been held, so that not all attempts that ended did so with their process. */
   readonly mayBeHeld: boolean
   /** By how much it would be too late to end something now that was due then; 0 or less: not at all. */
@@ -82,7 +82,7 @@ export class Attempts {
 function wrongSuccessor(
   before: ActivityRecord,
   after: ActivityRecord,
-  { isSameProcess, last, latenessOf, mayBeHeld, next }: StoredAttempts,
+  { hasStored, last, latenessOf, mayBeHeld, next }: StoredAttempts,
 ): string | undefined {
   if (after.attempt < before.attempt) return `attempt ${before.attempt} was before it`
   if (after.deadlineAt !== before.deadlineAt) return 'the time for all attempts has changed'
@@ -90,7 +90,7 @@ function wrongSuccessor(
   const ranAll = isLive(last!.record.status) && isLive(next.record.status) && !mayBeHeld
   if (!ranAll) return undefined
   if (after.deadlineAt !== undefined && latenessOf(after.deadlineAt) > 0) return 'its time is over'
-  const isLost = !isSameProcess && before.retryAt === undefined && after.attempt === before.attempt + 1
+  const isLost = !hasStored && before.retryAt === undefined && after.attempt === before.attempt + 1
   const isCounted = after.restarts !== undefined && after.restarts.at(-1) !== before.restarts?.at(-1)
   return isLost && !isCounted ? 'its restart is not counted' : undefined
 }

@@ -59,6 +59,8 @@ export class Checker {
   readonly #resumedAt = new Map<string, number>()
   /** Who has stored the last record of each instance. */
   readonly #writers = new Map<string, SimProcess>()
+  /** The same, of all records. */
+  readonly #everWritten = new Set<string>()
   /** By envelope id, those that no instance can take, with the code they must be kept under. */
   readonly #misfits = new Map<string, string>()
   /** By address: whether a start has come that must be accepted, or one that must not. */
@@ -179,6 +181,7 @@ export class Checker {
     next.commits.add(next.summary.commit)
     this.#chains.set(key, next)
     this.#writers.set(key, process)
+    this.#everWritten.add(`${process.name} ${key}`)
     const { owes, dueAt, state } = next.summary
     this.#world.note(
       `  stored ${key} ${state} owes ${owes}, due ${dueAt ?? 'never'}: ${next.added.join(', ')}`,
@@ -410,7 +413,7 @@ export class Checker {
       last,
       next,
       process: process.name,
-      isSameProcess: this.#writers.get(key) === process,
+      hasStored: this.#everWritten.has(`${process.name} ${key}`),
       mayBeHeld: this.#letGoAt > 0,
       latenessOf: dueAt =>
         clocksJump ? 0 : this.#latenessOf(Math.max(dueAt, since), partition, next.record.updatedAt),
