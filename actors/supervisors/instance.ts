@@ -23,6 +23,9 @@ import { endedIn, failureOf, type Incident } from '../incident.ts'
 import { isFinal, type InstanceStatus } from '../record.ts'
 import type { Standing } from '../standing.ts'
 import type { Reception, Stepping } from '../stepping.ts'
+import type { Over } from './activity.ts'
+
+const none: readonly never[] = Object.freeze([])
 
 export interface InstanceSupervisorContext {
   readonly parent: ParentLink | undefined
@@ -88,11 +91,13 @@ export class InstanceSupervisor {
         break
       case 'resume':
       case 'skip':
-        this.#goOn(now)
+        stepping.giveUp(this.#goOn(now), now)
         break
-      case 'retry':
-        this.#goOn(now, true)
+      case 'retry': {
+        const overs = this.#goOn(now, true)
         stepAgain(incident!)
+        stepping.giveUp(overs, now)
+      }
     }
     return 'accepted'
   }
@@ -116,7 +121,7 @@ export class InstanceSupervisor {
     this.#standing.isHeld = false
     if (!wasHalted || this.isHalted) return 'ignored'
     const { effects, outbox } = this.#stepping
-    this.#resumeActivities(now)
+    this.#stepping.giveUp(this.#resumeActivities(now), now)
     outbox.resumeActions()
     return effects.isAsking ? 'accepted' : 'ignored'
   }
@@ -166,9 +171,11 @@ export class InstanceSupervisor {
     const stepping = this.#stepping
     stepping.lastEvent = envelope.type
     const takesIt = !isFirst || this.#takesCancel(reason)
-    if (wasStopped) this.#goOn(now)
+    const overs = wasStopped ? this.#goOn(now) : none
     if (force === true || !takesIt) return stepping.cancel(mannerOf(envelope), now)
-    return isFirst ? stepping.send('', cancelEvent(reason), now) : 'accepted'
+    if (isFirst) stepping.send('', cancelEvent(reason), now)
+    stepping.giveUp(overs, now)
+    return 'accepted'
   }
 
   #takesCancel(reason: string): boolean {
@@ -176,28 +183,29 @@ export class InstanceSupervisor {
   }
 
   /**
-   * Goes on after a pause or an incident, before any step: that may no longer want some of what runs.
+   * Goes on after a pause or an incident, before any step: that may no longer want some of what runs. Answers the activities
+   * that do not go on, to be given up after the step, which was first.
    *
    * @param isStepped whether what has suspended it follows; else it is dropped
    */
-  #goOn(now: number, isStepped = false): void {
+  #goOn(now: number, isStepped = false): readonly Over[] {
     const incident = this.#standing.goOn()
     const ended = incident && endedIn(incident)
     const { invocations, outbox } = this.#stepping
     const { isHeld } = this.#standing
-    if (!isHeld) this.#resumeActivities(now, ended?.incarnation)
+    const overs = isHeld ? none : this.#resumeActivities(now, ended?.incarnation)
     const isDropped = ended !== undefined && !isStepped
     if (isDropped && invocations.find(ended.path, ended.incarnation)) invocations.stop(ended.path)
     if (!isHeld) outbox.resumeActions()
+    return overs
   }
 
   /**
-   * What is going to be stopped at once need not begin again.
+   * What is going to be stopped at once need not begin again. Answers those that do not go on.
    *
    * @param ended the incarnation of an invocation that has already told how it ended
    */
-  #resumeActivities(now: number, ended?: number): void {
-    if (this.deadline <= now) return
-    this.#stepping.giveUp(this.#stepping.invocations.resume(now, ended), now)
+  #resumeActivities(now: number, ended?: number): readonly Over[] {
+    return this.deadline <= now ? none : this.#stepping.invocations.resume(now, ended)
   }
 }
