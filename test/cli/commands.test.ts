@@ -324,15 +324,18 @@ describe('a mistake', { timeout: 60_000 }, () => {
     )
   })
 
-  it('of a workflow makes result fail, with the error', async () => {
+  it('of a workflow suspends its instance; once that is failed, result fails with the error', async () => {
     const input = '{"repository":"x","number":1}'
     await run(['start', 'pull-request', 'broken', '--input', input], { folder })
     // No schema holds back what the sample has never heard of.
     const updated = await run(['update', 'pull-request/broken', 'pull_request.teleported'], { folder })
 
+    const listed = await run(['incidents'], { folder })
+    await run(['incidents', 'fail', 'pull-request/broken'], { folder })
     const { code, stderr } = await run(['result', 'pull-request/broken'], { folder })
 
-    expect(updated.stdout).toMatch(/^accepted pull-request\/broken failed: /)
+    expect(updated.stdout).toMatch(/^suspended pull-request\/broken/)
+    expect(listed.stdout).toContain('pull-request/broken')
     expect(stderr).toMatch(/^error WORKFLOW_FAILED: pull-request\/broken failed: /)
     expect(code).toBe(6)
   })

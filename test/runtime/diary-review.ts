@@ -88,7 +88,7 @@ export function wrongRevision(
   const added = to.seen.slice(from.seen.length)
   const things = added.length + to.done.length - from.done.length
   const isOver = after.status !== 'running'
-  if (things < 1 && !isOver) return 'adds nothing'
+  if (things < 1 && !isOver) return isRestart(before, after) ? undefined : 'adds nothing'
   const heldMs = after.updatedAt - before.updatedAt + roundingMs
   switch (name) {
     case 'transition':
@@ -120,4 +120,13 @@ function passedOver(added: readonly number[], hasOwn: (n: number) => boolean): s
 export function heardBy(history: History, id: string): readonly number[] {
   const record = history.get(`listener/${id}`)?.at(-1)
   return record === undefined ? [] : (record.snapshot.context as unknown as { heard: number[] }).heard
+}
+
+/** Whether the later revision says that what ran runs again: it is stored before it does. */
+function isRestart(before: InstanceRecord, after: InstanceRecord): boolean {
+  return after.activities.some(({ path, incarnation, attempt }) =>
+    before.activities.some(
+      earlier => earlier.path === path && earlier.incarnation === incarnation && earlier.attempt < attempt,
+    ),
+  )
 }

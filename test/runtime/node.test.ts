@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { connect } from '../../src/index.ts'
+import { connect, defineWorkflow } from '../../src/index.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 import { codeOf, collect, startNode } from '../support/node.ts'
 import { echo, tally } from '../support/workflows.ts'
@@ -186,8 +186,9 @@ describe('a node', () => {
   })
 
   it('reports the failure of an instance as its result, with the cause', async () => {
-    const { client } = await startNode()
-    const handle = await client.start(tally, { id: 'one', input: undefined })
+    const failing = defineWorkflow(tally.machine, { name: 'tally', onError: 'fail' })
+    const { client } = await startNode({ workflows: [failing] })
+    const handle = await client.start(failing, { id: 'one', input: undefined })
 
     await handle.send({ type: 'BREAK' })
     const failure: unknown = await handle.result({ timeout: '10s' }).catch((error: unknown) => error)

@@ -17,7 +17,7 @@ import { sharedServerUrl } from '../support/nats.ts'
 import { codeOf, startNode } from '../support/node.ts'
 
 const workflows = [delegator]
-const waiting = { timeout: '20s' } as const
+const waiting = { timeout: '25s' } as const
 
 type Handler = HandlerOf<typeof chore>
 
@@ -145,10 +145,10 @@ describe('a remote activity', () => {
       await setTimeout(input.ms)
       return 5
     }
-    await Promise.all([1, 2, 3].map(() => startWorker(node, handler, { ackWait: '100ms' })))
+    await Promise.all([1, 2, 3].map(() => startWorker(node, handler, { ackWait: '500ms' })))
     const handle = await node.client.start(delegator, { id: 'd' })
 
-    await handle.send({ type: 'DO', n: 1, ms: 3_000 })
+    await handle.send({ type: 'DO', n: 1, ms: 15_000 })
     const { context } = await handle.waitFor(s => s.context.results.length === 1, waiting)
 
     expect([context.results, calls]).toEqual([['done 5'], 1])
