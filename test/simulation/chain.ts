@@ -4,7 +4,7 @@ import type { EventObject } from '../../actors/event.ts'
 import { isFinal as isFinalStatus, type InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
-import { Incidents, wrongIncident } from './incidents.ts'
+import { entryFor, Incidents } from './kept-incidents.ts'
 import type { LedgerContext } from './ledger.ts'
 import type { Job } from './outside.ts'
 
@@ -65,12 +65,6 @@ export function isStopped(chain: Chain | undefined): boolean {
   return chain?.record.status === 'paused' || chain?.record.status === 'suspended'
 }
 
-/** What an event of a sender is written down as. */
-export function entryFor(event: EventObject): string {
-  const tag = String(event['tag'])
-  return event.type === 'TOLD' ? `told ${tag}` : tag
-}
-
 /** What shows that the next record was not made from the last one. */
 export function brokenBy(last: Chain, next: Chain): string | undefined {
   if (last.commits.has(next.summary.commit)) return 'one commit is stored twice'
@@ -85,7 +79,7 @@ export function brokenBy(last: Chain, next: Chain): string | undefined {
     return `it is ${next.record.status}, and something is due`
   if (next.record.counter < last.record.counter) return 'its counter goes back'
   if (isFinal(last) && (next.added.length > 0 || !isFinal(next))) return 'it had finished'
-  return wrongIncident(last, next) ?? wrongCancellation(last.record, next.record)
+  return wrongCancellation(last.record, next.record)
 }
 
 /** What was added, save that the time of an activity was over when its instance went on. */

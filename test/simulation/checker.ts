@@ -12,7 +12,8 @@ import { Attempts } from './attempts.ts'
 import { brokenBy, isApplied, isFinal, isKept, isStopped, isUnwanted, linked, type Chain } from './chain.ts'
 import { checkLog } from './ledger-log.ts'
 import { Harvests } from './harvests.ts'
-import { keptEntry } from './incidents.ts'
+import { wrongIncident } from './incidents.ts'
+import { keptEntry } from './kept-incidents.ts'
 import type { Fleet, LedgerEvent, PersistenceName } from './ledger.ts'
 import type { SimProcess } from './process.ts'
 import type { SimServer } from './server.ts'
@@ -173,7 +174,9 @@ export class Checker {
       this.#resumedAt.set(key, this.#world.now)
       this.#mayRepeat(process, stored.address)
     }
-    const wrong = last && (brokenBy(last, next) ?? this.#wrongTimer(last, next, stored.partition))
+    const wrong =
+      last &&
+      (brokenBy(last, next) ?? wrongIncident(last, next) ?? this.#wrongTimer(last, next, stored.partition))
     if (wrong !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrong}`)
     const wrongAttempt = this.#wrongAttempt(process, last, next, stored.partition)
     if (wrongAttempt !== undefined)

@@ -1,39 +1,6 @@
 /** What must hold of a suspended instance, from one of its records to the next. */
-import { endedIn, type Incident } from '../../actors/incident.ts'
-import type { InstanceRecord } from '../../actors/record.ts'
-import { entryOf } from './bugs.ts'
-import { addedByStep, entryFor, type Chain } from './chain.ts'
-
-/** What has become of the incidents of an instance. */
-export class Incidents {
-  /** The entries at which it was ever suspended. */
-  readonly kept = new Set<string>()
-  /** Those that somebody has dropped. */
-  readonly skipped = new Set<string>()
-  /** By path and incarnation, the activities whose end an incident has kept. */
-  readonly ended = new Set<string>()
-
-  /** Takes note of the next record. */
-  note(last: InstanceRecord | undefined, next: InstanceRecord, event: string): void {
-    const before = last?.incident
-    const { incident } = next
-    if (before !== undefined && incident === undefined && event === 'skip') {
-      this.skipped.add(keptEntry(before) ?? '')
-    }
-    if (incident === undefined) return
-    this.kept.add(keptEntry(incident) ?? '')
-    const ended = endedIn(incident)
-    if (ended !== undefined) this.ended.add(`${ended.path}/${ended.incarnation}`)
-  }
-}
-
-/** What would be written by the step that an incident keeps; undefined when it keeps none. */
-export function keptEntry(incident: Incident | undefined): string | undefined {
-  const cause = incident?.cause
-  if (cause?.type === 'envelope' && cause.envelope.type === 'send') return entryFor(cause.envelope.event)
-  if (cause?.type === 'timer' && cause.event.type === 'RANG') return `rang ${String(cause.event['tag'])}`
-  return entryOf(incident?.error)
-}
+import { addedByStep, type Chain } from './chain.ts'
+import { keptEntry } from './kept-incidents.ts'
 
 /** What is wrong with how an instance was suspended, or has gone on after that. */
 export function wrongIncident(last: Chain | undefined, next: Chain): string | undefined {
