@@ -106,7 +106,8 @@ export class Resident<D extends Delivery> {
   suspend({ item, incident }: Extract<Waiting<D>, { type: 'failed' }>, now: number): Decision | undefined {
     if (item.type !== 'delivery') {
       const draft = this.#draft
-      if (draft === undefined || !isLive(draft.status)) return undefined
+      // Held, it has taken nothing that came before it in its turn: maybe not what began the activity or set the timer.
+      if (draft === undefined || !isLive(draft.status) || draft.isHeld) return undefined
       // What was due before the timer that threw comes first.
       if (incident.cause?.type === 'timer') draft.fireDue(now, incident.cause.seq)
       if (!isLive(draft.status)) return undefined

@@ -17,7 +17,14 @@ import type { EventObject } from '../../actors/event.ts'
 import { Instance } from '../../actors/instance.ts'
 import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
 import { prepareWorkflow, type OnError } from '../../actors/machine.ts'
-import { atRest, everySoOften, never, perTurn, type Persistence } from '../../actors/persistence.ts'
+import {
+  atRest,
+  everySoOften,
+  never,
+  perTurn,
+  whenChosen,
+  type Persistence,
+} from '../../actors/persistence.ts'
 import type { RecordSummary } from '../../actors/ports.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
@@ -279,6 +286,18 @@ const stillborn = setup({ types, actors: { work: fromPromise(async () => 1) } })
   on: { NOTE: { actions: assign({ log: ({ context }) => [...context.log, 'NOTE'] }) } },
   invoke: { src: 'work' },
 })
+
+/** The activity that was begun last ends, or what is due by then happens. */
+function tell(bench: Bench): void {
+  const started = bench.effects.findLast(effect => effect.type === 'startActivity')
+  if (started === undefined) {
+    bench.time += 1_000
+    bench.instance.wake()
+    return
+  }
+  const { path, incarnation } = started.activity
+  bench.instance.report({ type: 'settled', path, incarnation, outcome: { status: 'done', output: 5 } })
+}
 
 describe('a step that throws', () => {
   it.each(['GUARD', 'ASSIGN', 'QUEUE', 'CHILD', 'SILENT', 'INPUT', 'OUTPUT', 'PARAMS'])(
@@ -593,6 +612,32 @@ describe('a suspended instance', () => {
     expect(bench.record.timers).toEqual([])
   })
 
+  it.each([
+    ['an activity', 'WORK', atRest],
+    ['a timer', 'TIME', everySoOften(60_000, 100)],
+  ])('is it not by %s that goes with what a held instance gives back', (_, type, persistence) => {
+    const bench = Bench.started(fragile, 'suspend', persistence)
+    const event = { type: 'send', event: { type } }
+    bench.send(type)
+    // It throws, and while the turn is done again, the instance is held.
+    tell(bench)
+    bench.instance.hold(true)
+    bench.settleAll()
+    const { snapshot, status } = bench.record
+    isBroken = false
+
+    bench.instance.hold(false)
+    bench.redeliver(event, 2)
+    tell(bench)
+    bench.instance.flush()
+    bench.settleAll()
+
+    expect(status).toBe('running')
+    expect(snapshot).toMatchObject({ value: 'idle', context: { log: [] } })
+    expect(bench.record).toMatchObject({ status: 'running', activities: [], timers: [] })
+    expect(bench.record.snapshot.value).toBe('idle')
+  })
+
   it('fires what was due before the timer that threw, and what is due after it later', () => {
     const machine = setup({
       types,
@@ -834,7 +879,9 @@ describe('a workflow may want something else of a step that throws', () => {
   })
 
   it('to fail when its machine does not start, whenever it is stored', () => {
-    const bench = new Bench(stillborn, 'fail', atRest)
+    // Where it has not come to any state there is none to choose by.
+    const isLong = (state: unknown) => (state as { context: { log: string[] } }).context.log.length > 1
+    const bench = new Bench(stillborn, 'fail', whenChosen(isLong))
 
     const verdict = bench.deliver({ type: 'start', input: undefined, inputDigest: 'x' })
 
