@@ -4,7 +4,10 @@ import type { LeafOutcome } from './leaf-outcome.ts'
 
 /** Something an activity of the instance tells it. Dropped when the invocation it names is no longer current. */
 export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } &
-  /** `index`: only that child of a bulk. `attempt`: of a remote activity. `details`: of its last heartbeat, if they are news. */
+  /**
+   * `index`: only that child of a bulk. `attempt`: what tells it, where that makes a difference. `details`: of the last
+   * heartbeat of that attempt, if they are news.
+   */
   (
     | {
         readonly type: 'settled'
@@ -13,7 +16,7 @@ export type ActivityReport = { readonly path: ActorPath; readonly incarnation: n
         readonly outcome: LeafOutcome
         readonly details?: unknown
       }
-    | { readonly type: 'heartbeat'; readonly details: unknown }
+    | { readonly type: 'heartbeat'; readonly attempt: number; readonly details: unknown }
     | { readonly type: 'event'; readonly event: EventObject }
     | { readonly type: 'moved'; readonly context: unknown }
   )

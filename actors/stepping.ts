@@ -137,12 +137,15 @@ export class Stepping {
   report(report: ActivityReport, now: number): Reception {
     const activity = this.invocations.find(report.path, report.incarnation)
     if (activity === undefined) return 'ignored'
+    // Another node may have stored a later attempt meanwhile, and how far that is.
+    const isLatest = 'attempt' in report && report.attempt === activity.attempt
     switch (report.type) {
       case 'settled':
         if (!isOfAttempt(activity, report.attempt)) return 'ignored'
         if (report.index !== undefined) return this.#settleItem(activity, report.index, report.outcome, now)
-        return this.#settle(activity, report.outcome, now, report.details)
+        return this.#settle(activity, report.outcome, now, isLatest ? report.details : undefined)
       case 'heartbeat':
+        if (!isLatest) return 'ignored'
         this.invocations.note(activity, report.details)
         return 'accepted'
       case 'event':

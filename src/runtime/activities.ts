@@ -83,7 +83,7 @@ export class Activities {
     this.#stop(key, path)
     const settled = (outcome: LeafOutcome, details?: unknown) => {
       this.#remove(key, path, incarnation)
-      start.report({ type: 'settled', path, incarnation, outcome, details })
+      start.report({ type: 'settled', path, incarnation, attempt, outcome, details })
     }
     if (logic === undefined || isDoneElsewhere(logic)) {
       const outcome =
@@ -153,7 +153,7 @@ export class Activities {
   /** Runs one attempt of an `activity()`. */
   #run(spec: ActivitySpec, start: ActivityStart, settled: AttemptOptions['settled']): RunningLeaf {
     const { activity, address, log } = start
-    const { incarnation, path } = activity
+    const { attempt, incarnation, path } = activity
     return new Attempt({
       activity,
       address,
@@ -161,7 +161,7 @@ export class Activities {
       log,
       spec,
       settled,
-      noted: details => start.report({ type: 'heartbeat', path, incarnation, details }),
+      noted: details => start.report({ type: 'heartbeat', path, incarnation, attempt, details }),
       abandoned: this.#countAbandoned,
     })
   }

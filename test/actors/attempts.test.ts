@@ -146,17 +146,17 @@ class Bench implements InstanceHost<Delivery> {
     for (const message of messages) this.deliver(message)
     this.reload()
   }
-  reload(): void {
-    const record = structuredClone(this.record)
+  reload(changed = (record: InstanceRecord) => record): void {
+    const record = changed(structuredClone(this.record))
     this.instance.loaded({ record, revision: this.#revision, commit: 'c', event: '' })
   }
   settled(path: string, outcome: LeafOutcome, details?: unknown): void {
-    const { incarnation } = this.activity(path)!
-    this.instance.report({ type: 'settled', path, incarnation, outcome, details })
+    const { attempt, incarnation } = this.activity(path)!
+    this.instance.report({ type: 'settled', path, incarnation, attempt, outcome, details })
   }
   beat(path: string, details: unknown): void {
-    const { incarnation } = this.activity(path)!
-    this.instance.report({ type: 'heartbeat', path, incarnation, details })
+    const { attempt, incarnation } = this.activity(path)!
+    this.instance.report({ type: 'heartbeat', path, incarnation, attempt, details })
   }
   wake(atMs: number): void {
     this.time = atMs
@@ -434,13 +434,35 @@ describe('the details of a heartbeat', () => {
     expect(bench.activity('left')).toMatchObject({ retryAt: 1_100, lastHeartbeat: { page: 3 } })
   })
 
+  it('are dropped when another node has stored a later attempt, and how far that is', () => {
+    for (const isEnding of [false, true]) {
+      const bench = new Bench(policies)
+      // It is still at the first attempt, and another node has begun the second.
+      const first = bench.activity('left')!
+      bench.add()
+      const { attempt, incarnation, path } = first
+      const details = { page: 3 }
+      if (isEnding)
+        bench.instance.report({ type: 'settled', path, incarnation, attempt, outcome: down, details })
+      else bench.instance.report({ type: 'heartbeat', path, incarnation, attempt, details })
+      bench.instance.conflicted(new RuntimeError('REVISION_CONFLICT', 'another node'), true)
+      bench.commits.pop()
+      bench.reload(record => ({
+        ...record,
+        activities: [{ ...first, attempt: 2, lastHeartbeat: { page: 7 } }],
+      }))
+
+      expect(bench.activity('left')).toMatchObject({ lastHeartbeat: { page: 7 } })
+    }
+  })
+
   it('are dropped when nobody waits for the activity any more', () => {
     const bench = new Bench(policies)
     const { incarnation } = bench.activity('left')!
     bench.settled('left', done)
     bench.store()
     const { length } = bench.commits
-    bench.instance.report({ type: 'heartbeat', path: 'left', incarnation, details: 1 })
+    bench.instance.report({ type: 'heartbeat', path: 'left', incarnation, attempt: 1, details: 1 })
 
     expect(bench.commits).toHaveLength(length)
   })
