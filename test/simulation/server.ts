@@ -7,7 +7,7 @@ import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
 interface Stored {
   readonly partition: number
   readonly seq: number
-  /** How many envelopes its instance had been sent, it included. */
+  /** How many envelopes its instance had been sent when it came first, it included. */
   readonly count: number
   readonly at: number
   isForgotten: boolean
@@ -61,7 +61,9 @@ export class SimServer {
       }
       this.#counts.set(target, before + 1)
       const seq = this.namespace.deliver(partition, data, replyTo)
-      this.#stored.set(envelope.id, { partition, seq, count: before + 1, at, isForgotten: false })
+      // That it has come again is in no record.
+      const count = stored?.count ?? before + 1
+      this.#stored.set(envelope.id, { partition, seq, count, at, isForgotten: false })
       if (!isBare) this.#memory.stored(store)
     }
     return store
