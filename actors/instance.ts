@@ -251,7 +251,7 @@ export class Instance<D extends Delivery> {
   conflicted(error: RuntimeError, isOwner: boolean): void {
     if (this.#state !== 'committing') return
     if (!isOwner || ++this.#redone > redoLimit) this.#end(error)
-    else this.#redo(this.#turn.again)
+    else this.#redo(this.#turn.anew)
   }
 
   /** The store will never take this record: it is too large, or holds what cannot be stored. The culprit is refused. */

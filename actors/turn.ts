@@ -36,6 +36,11 @@ export class Turn<D extends Delivery> {
     return this.taken.map((item, index) => ({ ...item, at: this.#times[index]! }))
   }
 
+  /** The same, to be taken on another record: there, what has thrown may not throw. */
+  get anew(): readonly Waiting<D>[] {
+    return this.taken.map((item, index) => ({ ...unfailed(item), at: this.#times[index]! }))
+  }
+
   /** @param now when it was taken */
   add(item: Waiting<D>, decision: Decision, now: number): void {
     this.taken.push(item)

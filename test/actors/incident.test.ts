@@ -13,6 +13,7 @@ import {
 import type { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
 import type { Delivery, Envelope } from '../../actors/envelope.ts'
+import { RuntimeError } from '../../actors/errors.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { Instance } from '../../actors/instance.ts'
 import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
@@ -179,6 +180,14 @@ class Bench implements InstanceHost<Delivery> {
       this.commits++
       this.instance.committed(++this.#revision)
     }
+  }
+
+  /** Another node stores that in place of what is being stored. */
+  overtake(record: InstanceRecord): void {
+    this.#isCommitting = false
+    this.#bytes = encodeRecord(record)
+    this.#revision++
+    this.instance.conflicted(new RuntimeError('REVISION_CONFLICT', 'another node'), true)
   }
 
   get revision(): number {
@@ -636,6 +645,21 @@ describe('a suspended instance', () => {
     expect(snapshot).toMatchObject({ value: 'idle', context: { log: [] } })
     expect(bench.record).toMatchObject({ status: 'running', activities: [], timers: [] })
     expect(bench.record.snapshot.value).toBe('idle')
+  })
+
+  it('is none when another node has made the step meanwhile', () => {
+    const bench = Bench.started(fragile)
+    bench.send('WORK')
+    const { record } = bench
+    tell(bench)
+    // The turn is done again, and about to be stored.
+    bench.settleNext()
+    isBroken = false
+    const done = { ...record, activities: [], snapshot: { ...record.snapshot, value: 'idle' } }
+    bench.overtake(done)
+    bench.settleAll()
+
+    expect(bench.record).toMatchObject({ status: 'running', activities: [], snapshot: { value: 'idle' } })
   })
 
   it('fires what was due before the timer that threw, and what is due after it later', () => {
