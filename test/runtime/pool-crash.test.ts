@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-import { connect as connectNats } from 'nats'
+import { connect as connectNats, type KvEntry } from 'nats'
 import { describe, expect, it } from 'vitest'
 
 import { decodeRecord } from '../../src/codec/record.ts'
@@ -37,10 +37,11 @@ async function insideAtOnce(namespace: string): Promise<{ most: number; ever: nu
     const inside = new Set<string>()
     const ever = new Set<string>()
     let most = 0
-    for await (const { value } of await bucket.history()) {
+    // The library hands on nothing at all for what is no entry.
+    for await (const entry of (await bucket.history()) as AsyncIterable<KvEntry | undefined>) {
       // What the bucket has of its own.
-      if (value.length === 0) continue
-      const { id, snapshot, workflow } = decodeRecord(value)
+      if (entry === undefined || entry.value.length === 0) continue
+      const { id, snapshot, workflow } = decodeRecord(entry.value)
       if (workflow !== visitor.name) continue
       const isInside = (snapshot.value as { onSite?: string }).onSite === 'inside'
       if (isInside) ever.add(id)
