@@ -454,6 +454,31 @@ describe('a step that throws', () => {
     expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: ['GUARD'] } } })
   })
 
+  it('is made again before the machine hears of what has run out of time meanwhile', () => {
+    const work = activity({ name: 'work', timeout: { total: '1s' }, run: async () => {} })
+    const machine = setup({ types, actors: { work } }).createMachine({
+      context: { log: [] },
+      initial: 'working',
+      states: {
+        working: {
+          invoke: { src: 'work', onError: 'late' },
+          on: { GUARD: { target: 'left', actions: assign({ log: () => breakIf(['GUARD']) }) } },
+        },
+        left: {},
+        late: {},
+      },
+    })
+    const bench = Bench.started(machine)
+    bench.send('GUARD')
+    bench.time = 3_000
+    isBroken = false
+
+    bench.deliver({ type: 'retry' })
+
+    expect(bench.record.snapshot.value).toBe('left')
+    expect(bench.record.activities).toEqual([])
+  })
+
   it('is skipped, and the instance goes on', () => {
     const bench = Bench.started(fragile)
     bench.send('GUARD')
