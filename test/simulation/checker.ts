@@ -379,7 +379,7 @@ export class Checker {
     const { clocksJump } = this.#context
     // What was stepped at one time of a clock may be stored at an earlier one, once the clock has jumped back.
     const isTimeKnown = !clocksJump || !this.#isHeld
-    const resumedAt = this.#resumedAt.get(formatAddress(next.address)) ?? 0
+    const wentOnAt = this.#wentOnAt(next.address)
     for (const entry of next.added) {
       if (!entry.startsWith('rang ')) continue
       // It was taken out when it threw.
@@ -393,7 +393,7 @@ export class Checker {
       } else if (isTimeKnown && steppedAt < timer.dueAt) {
         return `${entry} ${timer.dueAt - steppedAt} ms too early`
       } else if (!clocksJump) {
-        const dueAt = Math.max(timer.dueAt, resumedAt + this.#world.epochMs - this.#world.now)
+        const dueAt = Math.max(timer.dueAt, wentOnAt)
         const lateMs = this.#latenessOf(dueAt, partition, steppedAt)
         if (lateMs > 0) return `${entry} ${Math.round(lateMs)} ms too late`
       }
@@ -410,8 +410,7 @@ export class Checker {
     const { clocksJump, persistence } = this.#context
     if (persistence === 'rest') return undefined
     const key = formatAddress(next.address)
-    const resumedAt = this.#resumedAt.get(key) ?? 0
-    const since = Math.max(resumedAt, this.#letGoAt) + this.#world.epochMs - this.#world.now
+    const wentOnAt = this.#wentOnAt(next.address)
     return this.attempts.stored({
       last,
       next,
@@ -419,8 +418,14 @@ export class Checker {
       hasStored: this.#everWritten.has(`${process.name} ${key}`),
       mayBeHeld: this.#letGoAt > 0,
       latenessOf: dueAt =>
-        clocksJump ? 0 : this.#latenessOf(Math.max(dueAt, since), partition, next.record.updatedAt),
+        clocksJump ? 0 : this.#latenessOf(Math.max(dueAt, wentOnAt), partition, next.record.updatedAt),
     })
+  }
+
+  /** When the instance could last go on after it had been stopped or held, in the time of records. */
+  #wentOnAt(address: Address): number {
+    const resumedAt = this.#resumedAt.get(formatAddress(address)) ?? 0
+    return Math.max(resumedAt, this.#letGoAt) + this.#world.epochMs - this.#world.now
   }
 
   /** It may do once more what it has done for the instance. */
