@@ -2,13 +2,13 @@
  * Several messages for one stream, stored all or none (ADR-50). A server keeps them aside until the last has come.
  */
 import { ErrorCode, NatsError, nuid } from 'nats'
-import type { MsgHdrs } from 'nats'
 import type { NatsConnection, Published } from './connection.ts'
 import { apiErrorOf } from './errors.ts'
+import type { Headers } from './headers.ts'
 
 /** A message of a batch. */
 export interface BatchMessage {
-  readonly headers: MsgHdrs
+  readonly headers: Headers
   readonly payload: Uint8Array
   readonly subject: string
 }
@@ -25,17 +25,14 @@ export async function publishBatch(
   batch: readonly BatchMessage[],
 ): Promise<Published> {
   const id = nuid.next()
+  const inBatch = (headers: Headers, sequence: number) =>
+    headers.with({ 'Nats-Batch-Id': id, 'Nats-Batch-Sequence': String(sequence) })
   for (const [index, { subject, payload, headers }] of batch.slice(0, -1).entries()) {
-    const batchHeaders = { 'Nats-Batch-Id': id, 'Nats-Batch-Sequence': String(index + 1) }
-    sendWith(headers, batchHeaders, () => connection.nc.publish(subject, payload, { headers }))
+    connection.nc.publish(subject, payload, { headers: inBatch(headers, index + 1).forLibrary })
   }
   const { subject, payload, headers } = batch.at(-1)!
-  const batchHeaders = {
-    'Nats-Batch-Id': id,
-    'Nats-Batch-Sequence': String(batch.length),
-    'Nats-Batch-Commit': '1',
-  }
-  return sendWith(headers, batchHeaders, () => connection.publish(subject, payload, { headers }))
+  const last = inBatch(headers, batch.length).with({ 'Nats-Batch-Commit': '1' })
+  return connection.publish(subject, payload, { headers: last })
 }
 
 /** True when nothing of a batch is stored: the server refused it, or a message of it and so never had it whole. */
@@ -59,13 +56,3 @@ export function countFitting(messages: readonly { readonly payload: Uint8Array }
 
 /** The server keeps a batch beside its stream until the end has come. */
 const mostBytes = 4 * 1024 * 1024
-
-/** Sends with more headers. They are encoded when it is sent, so those of the caller are at once as they were. */
-function sendWith<T>(headers: MsgHdrs, more: Readonly<Record<string, string>>, send: () => T): T {
-  for (const name of Object.keys(more)) headers.set(name, more[name]!)
-  try {
-    return send()
-  } finally {
-    for (const name of Object.keys(more)) headers.delete(name)
-  }
-}

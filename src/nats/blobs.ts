@@ -1,9 +1,10 @@
 import { RuntimeError } from '../../actors/errors.ts'
 import type { BlobKey, Blobs } from '../../actors/ports.ts'
 import { formatAddress } from '../workflow/address.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { isRemoved, readEntryNearby } from './entry.ts'
 import { apiErrorOf, apiErrors, translate, type Attempted } from './errors.ts'
+import { Headers } from './headers.ts'
 import { requireFitting } from './payload.ts'
 import type { Namespace } from './provision.ts'
 
@@ -19,7 +20,7 @@ export class NatsBlobs implements Blobs {
 
   async put(key: BlobKey, content: Uint8Array): Promise<void> {
     const attempted = this.#attempted('store', key)
-    const headers = headersOf({ 'Nats-Expected-Last-Subject-Sequence': '0' })
+    const headers = Headers.of({ 'Nats-Expected-Last-Subject-Sequence': '0' })
     requireFitting(this.#connection, attempted, content, headers)
     try {
       await this.#connection.publish(attempted.subject, content, { headers })

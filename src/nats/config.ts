@@ -1,8 +1,9 @@
 /** What is true for a whole namespace: kept as JSON in its config bucket, small and rarely written. */
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { isRemoved, readEntry, readEntryNearby } from './entry.ts'
 import { apiErrorOf, apiErrors, translate } from './errors.ts'
+import { Headers } from './headers.ts'
 import { scanStream } from './scan.ts'
 import type { Subjects } from './subjects.ts'
 
@@ -65,7 +66,7 @@ export async function claimSettings(
   const found = await readSettings(connection, subjects, 'leader')
   if (found !== undefined) return found
   const subject = subjects.setting(settingsKey)
-  const headers = headersOf({ 'Nats-Expected-Last-Subject-Sequence': '0' })
+  const headers = Headers.of({ 'Nats-Expected-Last-Subject-Sequence': '0' })
   try {
     await connection.publish(subject, encodeJson(wanted), { headers })
     return wanted

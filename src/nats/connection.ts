@@ -4,12 +4,13 @@
  * It reconnects for ever: whatever is asked of it while there is no server times out, and is up to the caller to
  * repeat. The client library says only "timeout" then, so timeouts are short and outcomes are read back.
  */
-import { Empty, headers as createHeaders, NatsError } from 'nats'
-import type { ApiError, JetStreamManager, Msg, MsgHdrs, NatsConnection as LibraryConnection } from 'nats'
+import { Empty, NatsError } from 'nats'
+import type { ApiError, JetStreamManager, Msg, NatsConnection as LibraryConnection } from 'nats'
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
 import type { Clock } from '../../actors/ports.ts'
 import { dial, type ConnectNatsOptions } from './dial.ts'
 import { translate } from './errors.ts'
+import type { Headers } from './headers.ts'
 import { requireSupported } from './server-version.ts'
 import { Requests } from './requests.ts'
 import { withSignal } from './wait.ts'
@@ -57,7 +58,7 @@ export interface Published {
 }
 
 export interface RequestOptions {
-  readonly headers?: MsgHdrs | undefined
+  readonly headers?: Headers | undefined
   readonly signal?: AbortSignal | undefined
   /** Default: that of the connection. */
   readonly timeoutMs?: number | undefined
@@ -218,13 +219,6 @@ function parseAnswer(msg: Msg): object {
   const error = new NatsError(answer.error.description, String(answer.error.code))
   error.api_error = answer.error
   throw error
-}
-
-/** Headers of a message, from pairs whose values are fit for headers. */
-export function headersOf(values: Readonly<Record<string, string>>): MsgHdrs {
-  const headers = createHeaders()
-  for (const name of Object.keys(values)) headers.append(name, values[name]!)
-  return headers
 }
 
 async function requireJetStream(jsm: JetStreamManager): Promise<void> {

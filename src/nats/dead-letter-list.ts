@@ -1,4 +1,3 @@
-import type { MsgHdrs } from 'nats'
 import type { Address } from '../../actors/address.ts'
 import {
   isLetterWanted,
@@ -11,6 +10,7 @@ import { RuntimeError } from '../../actors/errors.ts'
 import { partitionOf } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import { apiErrorOf, apiErrors, translate } from './errors.ts'
+import type { HeaderReader } from './headers.ts'
 import { readContent } from './inbox-message.ts'
 import type { Namespace } from './provision.ts'
 import { textOf } from './record-headers.ts'
@@ -73,7 +73,7 @@ export class NatsDeadLetterList implements DeadLetterList {
 
   #letter(message: {
     readonly data: Uint8Array
-    readonly headers: MsgHdrs | undefined
+    readonly headers: HeaderReader | undefined
     readonly seq: number
     readonly time: number
   }): StoredLetter {

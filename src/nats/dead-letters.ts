@@ -1,5 +1,6 @@
 import { isRuntimeError } from '../../actors/errors.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
+import { Headers } from './headers.ts'
 import type { Namespace } from './provision.ts'
 import { publishOnce, type IdentifiedMessage } from './publish.ts'
 import { headerText } from './record-headers.ts'
@@ -40,7 +41,7 @@ export class DeadLetters {
    */
   async keep(letter: DeadLetter): Promise<void> {
     const { code, data, reason, seq, stream = this.#namespace.subjects.inboxStream, subject } = letter
-    const headers = headersOf({
+    const headers = Headers.of({
       'Nats-Msg-Id': `${stream}:${seq}`,
       'Hf-Code': headerText(code),
       'Hf-Reason': headerText(reason.slice(0, mostReasonCharacters)),

@@ -1,13 +1,13 @@
 import { NatsError } from 'nats'
-import type { MsgHdrs } from 'nats'
 import type { NatsConnection } from './connection.ts'
 import { apiErrorOf, apiErrors } from './errors.ts'
+import { headersIn, type HeaderReader } from './headers.ts'
 import { withSignal } from './wait.ts'
 
 /** What a key of a bucket holds: the newest message of its subject. */
 export interface Entry {
   readonly data: Uint8Array
-  readonly headers: MsgHdrs | undefined
+  readonly headers: HeaderReader | undefined
   readonly seq: number
   /** When it was stored: milliseconds since the epoch, by the server's clock. */
   readonly time: number
@@ -47,13 +47,14 @@ export async function readEntryNearby(
   signal?: AbortSignal,
 ): Promise<Entry | undefined> {
   const api = `$JS.API.DIRECT.GET.${stream}.${subject}`
-  const { data, headers } = await connection.request(api, undefined, { signal })
+  const answer = await connection.request(api, undefined, { signal })
+  const headers = headersIn(answer)
   const code = headers?.code ?? 0
   if (code === 404) return undefined
   if (headers === undefined || code !== 0)
     throw new NatsError(headers?.description ?? 'no answer', String(code))
   const time = Date.parse(headers.last('Nats-Time-Stamp'))
-  return { data, headers, seq: Number(headers.last('Nats-Sequence')), time }
+  return { data: answer.data, headers, seq: Number(headers.last('Nats-Sequence')), time }
 }
 
 /**

@@ -3,7 +3,8 @@ import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress } from '../workflow/address.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
+import { Headers } from './headers.ts'
 import type { Namespace } from './provision.ts'
 import { publishOnce } from './publish.ts'
 import { headerText } from './record-headers.ts'
@@ -24,7 +25,7 @@ export class NatsEventSink implements EventSink {
 
   async emit(address: Address, effectId: string, event: EventObject): Promise<void> {
     const subject = this.#namespace.subjects.event(address)
-    const headers = headersOf({
+    const headers = Headers.of({
       'Nats-Msg-Id': `${subject}.${escapeToken(effectId)}`,
       'Content-Type': 'application/msgpack',
       'Hf-Effect': headerText(effectId),

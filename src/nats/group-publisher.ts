@@ -20,11 +20,11 @@
  * are stored in its order. An answer that does not come leaves the outcome of the whole batch unknown, which callers
  * must be able to find out, as with single writes.
  */
-import type { MsgHdrs } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
 import { countFitting, isRefused, publishBatch, type BatchMessage } from './batch.ts'
 import type { NatsConnection, Published } from './connection.ts'
 import { apiErrorOf, apiErrors } from './errors.ts'
+import type { Headers } from './headers.ts'
 import { withSignal } from './wait.ts'
 
 /** What stores single messages: a connection, or a group of them. */
@@ -33,7 +33,7 @@ export interface Publisher {
 }
 
 interface MessageOptions {
-  readonly headers: MsgHdrs
+  readonly headers: Headers
   readonly signal?: AbortSignal | undefined
 }
 

@@ -8,9 +8,10 @@
  * The value is `{"incarnation":"…","avoided":[3]}`. Older nodes wrote the incarnation alone, and read no value at all.
  */
 import type { HeartbeatListener, Heartbeats } from '../../actors/ports.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { isRemoved, readEntry } from './entry.ts'
 import { translate } from './errors.ts'
+import { Headers } from './headers.ts'
 import type { Namespace } from './provision.ts'
 import { unescapeToken } from './subjects.ts'
 
@@ -44,7 +45,7 @@ export class NatsHeartbeats implements Heartbeats {
   }
 
   async leave(): Promise<void> {
-    const headers = headersOf({ 'KV-Operation': 'DEL' })
+    const headers = Headers.of({ 'KV-Operation': 'DEL' })
     try {
       await this.#connection.publish(this.#subject, new Uint8Array(0), { headers })
     } catch (error) {

@@ -2,9 +2,10 @@ import type { Inbox, InboxConsumer, InboxListener, PublishOptions } from '../../
 import type { Envelope } from '../../actors/envelope.ts'
 import { encodeEnvelope } from '../codec/envelope.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { Publisher } from './group-publisher.ts'
+import { Headers } from './headers.ts'
 import { InboxTerm } from './inbox-term.ts'
 import { parkingBytes } from './parked-message.ts'
 import { requireFitting } from './payload.ts'
@@ -46,7 +47,7 @@ export class NatsInbox implements Inbox {
     const data = encodeEnvelope(envelope)
     const { partitions, subjects } = this.#namespace
     const subject = subjects.envelope(partitionOf(envelope.target, partitions), envelope.target)
-    const headers = headersOf({
+    const headers = Headers.of({
       'Nats-Msg-Id': headerText(envelope.id),
       ...(replyTo !== undefined && { [REPLY_HEADER]: replyTo }),
     })

@@ -13,6 +13,7 @@ import type { Address } from '../../actors/address.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import { translate } from './errors.ts'
+import { headersIn } from './headers.ts'
 import { storedRecord } from './record-entry.ts'
 
 /** How often to look although nothing was heard. */
@@ -72,11 +73,12 @@ export class InstanceWatch {
   }
 
   #receive(msg: Msg): void {
-    const seq = Number(msg.headers?.get('Nats-Sequence'))
+    const headers = headersIn(msg)
+    const seq = Number(headers?.get('Nats-Sequence'))
     if (!(seq > this.#lastTold)) return
     this.#isFresh = true
     try {
-      this.#tell(storedRecord({ data: msg.data, headers: msg.headers, seq }, this.#source.address))
+      this.#tell(storedRecord({ data: msg.data, headers, seq }, this.#source.address))
     } catch (error) {
       this.#end(error as Error)
     }

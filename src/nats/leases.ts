@@ -16,9 +16,10 @@
  */
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Lease, Leases } from '../../actors/ports.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { isRemoved, readEntry, readEntryNearby } from './entry.ts'
 import { isConflict, translate } from './errors.ts'
+import { Headers } from './headers.ts'
 import type { Namespace, ProvisionedNamespace } from './provision.ts'
 
 export interface NatsLeasesOptions {
@@ -164,7 +165,7 @@ export class NatsLeases implements Leases {
   /** False when another write came first. */
   async #removeAt(partition: number, revision: number): Promise<boolean> {
     this.#written.delete(partition)
-    const headers = headersOf({
+    const headers = Headers.of({
       'KV-Operation': 'DEL',
       'Nats-Expected-Last-Subject-Sequence': String(revision),
     })
@@ -182,7 +183,7 @@ export class NatsLeases implements Leases {
     // Until the answer is there, which revision is ours is unknown.
     this.#written.delete(partition)
     const value = JSON.stringify({ node: this.#node, incarnation: this.#incarnation, ...(term && { term }) })
-    const headers = headersOf({ 'Nats-Expected-Last-Subject-Sequence': String(expected) })
+    const headers = Headers.of({ 'Nats-Expected-Last-Subject-Sequence': String(expected) })
     const { seq } = await this.#connection.publish(
       this.#subject(partition),
       new TextEncoder().encode(value),

@@ -1,8 +1,8 @@
-import type { MsgHdrs } from 'nats'
 import type { InboxMessage, ParkedMessage, Wire } from '../../actors/ports.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { NatsConnection } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import type { HeaderReader } from './headers.ts'
 import { readContent } from './inbox-message.ts'
 import { replySubject } from './reply-subject.ts'
 import { wireOf } from './wire.ts'
@@ -34,7 +34,7 @@ export class NatsParkedMessage implements ParkedMessage {
   readonly #replyTo: string | undefined
 
   constructor(
-    { data, headers, position }: { data: Uint8Array; headers: MsgHdrs | undefined; position: number },
+    { data, headers, position }: { data: Uint8Array; headers: HeaderReader | undefined; position: number },
     context: ParkedMessageContext,
   ) {
     this.#context = context
@@ -70,7 +70,7 @@ export class NatsParkedMessage implements ParkedMessage {
 }
 
 /** Where a parked envelope stood in the inbox; undefined for one that nobody here has parked. */
-export function inboxSeqOf(headers: MsgHdrs | undefined): number | undefined {
+export function inboxSeqOf(headers: HeaderReader | undefined): number | undefined {
   const seq = Number(headers?.get(SEQ_HEADER))
   return Number.isSafeInteger(seq) && seq > 0 ? seq : undefined
 }

@@ -10,10 +10,11 @@ import type { InboxMessage, ParkedMessage, ParkedPlace, Parking } from '../../ac
 import type { Address } from '../../actors/address.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import { countFitting, isRefused, publishBatch, type BatchMessage } from './batch.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { readEntry } from './entry.ts'
 import { apiErrorOf, apiErrors, isConflict, translate } from './errors.ts'
+import { Headers, type HeaderReader } from './headers.ts'
 import { inboxSeqOf, NatsParkedMessage, SEQ_HEADER } from './parked-message.ts'
 import { requireFitting } from './payload.ts'
 import type { ProvisionedNamespace } from './provision.ts'
@@ -73,8 +74,7 @@ export class NatsParking implements Parking {
     const subject = this.#subjectOf(address)
     const attempted = { what: `park an envelope for ${formatAddress(address)}`, subject }
     const waiting: BatchMessage[] = messages.map(({ content, wire }) => {
-      const headers = headersOf({ [SEQ_HEADER]: String(content.seq) })
-      for (const [name, value] of wire.headers) headers.append(name, value)
+      const headers = Headers.of({ [SEQ_HEADER]: String(content.seq) }).withAll(wire.headers)
       return { headers, payload: wire.data, subject }
     })
     let last = expected
@@ -89,8 +89,7 @@ export class NatsParking implements Parking {
             continue
           }
         }
-        const { headers, payload } = waiting[0]!
-        headers.set(fence, String(last))
+        const { headers, payload } = fenced(waiting[0]!, last)
         requireFitting(this.#connection, attempted, payload, headers)
         last = (await this.#connection.publish(subject, payload, { headers })).seq
         waiting.shift()
@@ -121,9 +120,9 @@ export class NatsParking implements Parking {
 
   /** Answers the position of the last one; undefined when the server will not have them so. */
   async #parkTogether(batch: readonly BatchMessage[], last: number): Promise<number | undefined> {
-    batch[0]!.headers.set(fence, String(last))
+    const [first, ...others] = batch
     try {
-      const { count, seq } = await publishBatch(this.#connection, batch)
+      const { count, seq } = await publishBatch(this.#connection, [fenced(first!, last), ...others])
       // The leader knows no batches, and took each by itself: in order, so all are stored, save if the first was refused.
       if (count !== batch.length) this.#takesBatches = false
       return seq
@@ -187,9 +186,14 @@ export class NatsParking implements Parking {
   }
 }
 
+/** It is refused unless it comes right behind that one. */
+function fenced(message: BatchMessage, last: number): BatchMessage {
+  return { ...message, headers: message.headers.with({ [fence]: String(last) }) }
+}
+
 interface FoundMessage {
   readonly data: Uint8Array
-  readonly headers: ReturnType<typeof headersOf>
+  readonly headers: HeaderReader
   readonly position: number
 }
 

@@ -9,10 +9,11 @@ import { AckPolicy, DeliverPolicy, nuid } from 'nats'
 import type { JsMsg } from 'nats'
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { Pause, PauseListener, Pauses, PauseScope } from '../../actors/ports.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { isRemoved, readEntryNearby } from './entry.ts'
 import { translate } from './errors.ts'
 import { openFeed, type Feed } from './feed.ts'
+import { Headers } from './headers.ts'
 import type { Namespace } from './provision.ts'
 import type { Subjects } from './subjects.ts'
 import { pause as wait } from './wait.ts'
@@ -35,7 +36,7 @@ export class NatsPauses implements Pauses {
     const subject = this.#subjects.pause(scope)
     try {
       if (pause === undefined) {
-        const headers = headersOf({ 'KV-Operation': 'DEL' })
+        const headers = Headers.of({ 'KV-Operation': 'DEL' })
         await this.#connection.publish(subject, new Uint8Array(0), { headers })
       } else {
         await this.#connection.publish(subject, new TextEncoder().encode(JSON.stringify(pause)))

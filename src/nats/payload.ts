@@ -1,7 +1,7 @@
-import type { MsgHdrs } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { NatsConnection } from './connection.ts'
 import type { Attempted } from './errors.ts'
+import type { Headers } from './headers.ts'
 
 /**
  * Refuses what the server would not take, before it is sent.
@@ -13,26 +13,17 @@ export function requireFitting(
   connection: Pick<NatsConnection, 'maxPayloadBytes'>,
   attempted: Attempted,
   data: Uint8Array,
-  headers: MsgHdrs,
+  headers: Headers,
   reservedBytes = 0,
 ): void {
   const limitBytes = connection.maxPayloadBytes
   // Headers are counted only where they can matter: they are far smaller than this.
   if (data.length + 16_384 <= limitBytes) return
-  const sizeBytes = data.length + headerBytes(headers) + reservedBytes
+  const sizeBytes = data.length + headers.sizeBytes + reservedBytes
   if (sizeBytes <= limitBytes) return
   throw new RuntimeError(
     'PAYLOAD_TOO_LARGE',
     `cannot ${attempted.what}: it has ${sizeBytes} bytes, and this NATS takes ${limitBytes} at most (max_payload)`,
     { fields: { limitBytes, sizeBytes, subject: attempted.subject } },
   )
-}
-
-/** `NATS/1.0`, one line for each value, an empty line. */
-function headerBytes(headers: MsgHdrs): number {
-  let bytes = 12
-  for (const [name, values] of headers) {
-    for (const value of values) bytes += Buffer.byteLength(name) + Buffer.byteLength(value) + 4
-  }
-  return bytes
 }

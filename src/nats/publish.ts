@@ -1,8 +1,8 @@
-import type { MsgHdrs } from 'nats'
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { NatsConnection } from './connection.ts'
 import { translate, type Attempted } from './errors.ts'
 import type { Publisher } from './group-publisher.ts'
+import type { Headers } from './headers.ts'
 import { requireFitting } from './payload.ts'
 import { pause } from './wait.ts'
 
@@ -13,7 +13,7 @@ const retryWaitMs = 250
 export interface IdentifiedMessage {
   readonly data: Uint8Array
   /** With `Nats-Msg-Id`. */
-  readonly headers: MsgHdrs
+  readonly headers: Headers
   readonly subject: string
 }
 

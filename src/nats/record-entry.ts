@@ -1,10 +1,10 @@
-import type { MsgHdrs } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { ScannedRecord, StoredRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import { decodeRecord } from '../codec/record.ts'
 import { formatAddress } from '../workflow/address.ts'
 import { isRemoved, type Entry } from './entry.ts'
+import type { HeaderReader } from './headers.ts'
 import { causeOf, summaryOf } from './record-headers.ts'
 import { parseKey } from './subjects.ts'
 
@@ -35,7 +35,7 @@ export function storedRecord(
  * @param subject any subject that ends in the key
  */
 export function scannedRecord(
-  entry: { readonly headers: MsgHdrs | undefined; readonly seq: number; readonly time: number },
+  entry: { readonly headers: HeaderReader | undefined; readonly seq: number; readonly time: number },
   subject: string,
   sizeBytes: number,
 ): ScannedRecord | undefined {

@@ -4,10 +4,9 @@
  * Values are any text, so they are written escaped: `%`, control characters and outer white space become `%XX` per
  * byte of UTF-8. Names of states and events are cut when they are very long; the record has them in full.
  */
-import type { MsgHdrs } from 'nats'
 import type { RecordSummary } from '../../actors/ports.ts'
 import { instanceStatuses, type InstanceStatus } from '../../actors/record.ts'
-import { headersOf } from './connection.ts'
+import { Headers, type HeaderReader } from './headers.ts'
 
 /** The most characters of a state or an event that a header shows. */
 export const MAX_SHOWN_CHARACTERS = 256
@@ -26,8 +25,8 @@ const names = Object.freeze({
 const statuses: readonly string[] = instanceStatuses
 
 /** The headers of a write, together with the revision it replaces. */
-export function recordHeaders(summary: RecordSummary, expected: number): MsgHdrs {
-  return headersOf({
+export function recordHeaders(summary: RecordSummary, expected: number): Headers {
+  return Headers.of({
     [names.workflowVersion]: String(summary.workflowVersion),
     [names.status]: summary.status,
     [names.state]: headerText(shown(summary.state)),
@@ -41,16 +40,14 @@ export function recordHeaders(summary: RecordSummary, expected: number): MsgHdrs
 }
 
 /** The summary of a record from its headers; undefined when they are not ours. */
-export function summaryOf(headers: MsgHdrs): RecordSummary | undefined {
-  // One pass: the library looks through all headers for each one asked for.
-  const values = new Map<string, string>()
-  for (const [name, [value]] of headers) values.set(name, textOf(value ?? ''))
-  const status = values.get(names.status) ?? ''
-  const commit = values.get(names.commit) ?? ''
-  const workflowVersion = Number(values.get(names.workflowVersion))
-  const owes = Number(values.get(names.owes))
+export function summaryOf(headers: HeaderReader): RecordSummary | undefined {
+  const status = headers.get(names.status)
+  const commit = textOf(headers.get(names.commit))
+  const workflowVersion = numberOf(headers.get(names.workflowVersion))
+  const owes = numberOf(headers.get(names.owes))
+  const due = headers.get(names.due)
   // Older builds wrote parts of milliseconds.
-  const dueAt = values.has(names.due) ? Math.ceil(Number(values.get(names.due))) : undefined
+  const dueAt = due === '' ? undefined : Math.ceil(Number(due))
   const isOurs =
     statuses.includes(status) &&
     commit !== '' &&
@@ -61,17 +58,17 @@ export function summaryOf(headers: MsgHdrs): RecordSummary | undefined {
   return {
     workflowVersion,
     status: status as InstanceStatus,
-    state: values.get(names.state) ?? '',
-    event: values.get(names.event) ?? '',
+    state: textOf(headers.get(names.state)),
+    event: textOf(headers.get(names.event)),
     commit,
-    inputDigest: values.get(names.input) ?? '',
+    inputDigest: textOf(headers.get(names.input)),
     dueAt,
     owes,
   }
 }
 
 /** The commit that wrote the record and the last event in it; both empty when the headers are not ours. */
-export function causeOf(headers: MsgHdrs | undefined): Pick<RecordSummary, 'commit' | 'event'> {
+export function causeOf(headers: HeaderReader | undefined): Pick<RecordSummary, 'commit' | 'event'> {
   return { commit: textOf(headers?.get(names.commit) ?? ''), event: textOf(headers?.get(names.event) ?? '') }
 }
 
@@ -88,6 +85,11 @@ export function headerText(text: string): string {
 export function textOf(value: string): string {
   if (!value.includes('%')) return value
   return value.replace(/(?:%[0-9A-F]{2})+/g, run => Buffer.from(run.replaceAll('%', ''), 'hex').toString())
+}
+
+/** Not a number, too, when there is none. */
+function numberOf(value: string): number {
+  return value === '' ? Number.NaN : Number(value)
 }
 
 function shown(text: string): string {

@@ -1,4 +1,4 @@
-import type { MsgHdrs } from 'nats'
+import type { HeaderReader } from './headers.ts'
 
 /** The header that says where the sender of an envelope waits for the outcome. */
 export const REPLY_HEADER = 'Hf-Reply'
@@ -9,7 +9,7 @@ const longest = 256
  * Where to answer; undefined when the sender does not wait, or names a subject that is not for answers: a node must
  * not be made to publish where only it may.
  */
-export function replySubject(headers: MsgHdrs | undefined, ownPrefix: string): string | undefined {
+export function replySubject(headers: HeaderReader | undefined, ownPrefix: string): string | undefined {
   const subject = headers?.get(REPLY_HEADER) ?? ''
   return isReplySubject(subject, ownPrefix) ? subject : undefined
 }

@@ -6,8 +6,9 @@
  * with its codes, for the caller to translate.
  */
 import { createInbox, ErrorCode, NatsError } from 'nats'
-import type { Msg, MsgHdrs, NatsConnection as LibraryConnection } from 'nats'
+import type { Msg, NatsConnection as LibraryConnection } from 'nats'
 import type { Clock, TimerHandle } from '../../actors/ports.ts'
+import type { Headers } from './headers.ts'
 
 interface Waiting {
   readonly deadline: number
@@ -45,12 +46,16 @@ export class Requests {
    *
    * @throws NatsError `TIMEOUT`, `503` when nobody listens, `PERMISSIONS_VIOLATION`, `CONNECTION_CLOSED`
    */
-  ask(subject: string, payload: Uint8Array, timeoutMs: number, headers?: MsgHdrs): Promise<Msg> {
+  ask(subject: string, payload: Uint8Array, timeoutMs: number, headers?: Headers): Promise<Msg> {
     return new Promise((resolve, reject) => {
       const token = (this.#count++).toString(36)
       // Throws when the connection is closed, before anything waits.
       const reply = this.#prefix + token
-      this.#nc.publish(subject, payload, headers === undefined ? { reply } : { reply, headers })
+      this.#nc.publish(
+        subject,
+        payload,
+        headers === undefined ? { reply } : { reply, headers: headers.forLibrary },
+      )
       const deadline = this.#clock.monotonic() + timeoutMs
       this.#waiting.set(token, { deadline, subject, resolve, reject })
       this.#sweep ??= this.#clock.setTimer(sweepMs, () => this.#rejectOverdue())

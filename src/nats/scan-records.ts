@@ -1,5 +1,6 @@
 import type { ScannedRecord } from '../../actors/ports.ts'
 import type { NatsConnection } from './connection.ts'
+import { headersIn } from './headers.ts'
 import type { Namespace } from './provision.ts'
 import { scannedRecord } from './record-entry.ts'
 import { scanStream, type ScanOptions } from './scan.ts'
@@ -16,7 +17,8 @@ export async function* scanRecords(
 ): AsyncGenerator<ScannedRecord, void, undefined> {
   const scan = scanStream(connection, subjects.recordStream, { ...options, headersOnly: true })
   for await (const message of scan) {
-    const { headers, subject } = message.msg
+    const { subject } = message.msg
+    const headers = headersIn(message.msg)
     const sizeBytes = Number(headers?.get('Nats-Msg-Size'))
     const scanned = scannedRecord({ ...message, headers }, subject, sizeBytes)
     if (scanned !== undefined) yield scanned

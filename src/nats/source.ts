@@ -16,9 +16,10 @@
 import { AckPolicy, DeliverPolicy, nuid, RetentionPolicy, StorageType } from 'nats'
 import type { ConsumerInfo, Msg } from 'nats'
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { placeOf } from './delivery.ts'
 import { apiErrorOf, apiErrors, translate } from './errors.ts'
+import { Headers } from './headers.ts'
 import { ensureStream } from './streams.ts'
 import { pause, withSignal } from './wait.ts'
 
@@ -150,7 +151,7 @@ export class Source {
     const { headers, payload, subject } = message
     try {
       await this.#connection.publish(subject, payload, {
-        headers: headersOf({
+        headers: Headers.of({
           ...headers,
           'Nats-Expected-Stream': this.#stream,
           'Nats-Expected-Last-Sequence': String(index),

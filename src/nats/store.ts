@@ -3,10 +3,11 @@ import type { Address } from '../../actors/address.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { encodeRecord } from '../codec/record.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { isRemoved, readEntry, readEntryNearby } from './entry.ts'
 import { isConflict, translate } from './errors.ts'
 import type { Publisher } from './group-publisher.ts'
+import { Headers } from './headers.ts'
 import { requireFitting } from './payload.ts'
 import type { Namespace } from './provision.ts'
 import { storedRecord } from './record-entry.ts'
@@ -103,7 +104,7 @@ export class NatsStore implements Store {
   /** Answers the sequence of the mark. To readers of the bucket it is a key that was deleted. */
   async #mark(signal?: AbortSignal): Promise<number> {
     const subject = this.#namespace.subjects.scanMark
-    const headers = headersOf({ 'KV-Operation': 'DEL' })
+    const headers = Headers.of({ 'KV-Operation': 'DEL' })
     try {
       return (await this.#connection.publish(subject, new Uint8Array(0), { headers, signal })).seq
     } catch (error) {

@@ -5,10 +5,11 @@ import type { TaskMessage } from '../../actors/ports.ts'
 import { encodeEnvelope } from '../codec/envelope.ts'
 import { decodeTask, type DecodedTask } from '../codec/task.ts'
 import { partitionOf } from '../workflow/address.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { placeOf } from './delivery.ts'
 import type { Publisher } from './group-publisher.ts'
+import { Headers } from './headers.ts'
 import type { Namespace } from './provision.ts'
 import { publishOnce } from './publish.ts'
 import { headerText } from './record-headers.ts'
@@ -49,7 +50,7 @@ export class NatsTaskMessage implements TaskMessage {
     const { subject, answer } = this.#decoded!
     const envelope = answer(outcome, connection.clock.now())
     const data = encodeEnvelope(envelope)
-    const headers = headersOf({ 'Nats-Msg-Id': headerText(envelope.id) })
+    const headers = Headers.of({ 'Nats-Msg-Id': headerText(envelope.id) })
     const what = `tell the result of ${this.#msg.subject}`
     await publishOnce(connection, what, { data, headers, subject }, undefined, publisher)
     // Should it be lost, the task comes again and its result is dropped: it is waited for so that this is rare.

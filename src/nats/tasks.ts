@@ -2,9 +2,10 @@ import type { Tasks } from '../../actors/ports.ts'
 import type { Task, TaskName } from '../../actors/remote-activity.ts'
 import { encodeTask } from '../codec/task.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
-import { headersOf, type NatsConnection } from './connection.ts'
+import type { NatsConnection } from './connection.ts'
 import { isConflict, translate } from './errors.ts'
 import type { Publisher } from './group-publisher.ts'
+import { Headers } from './headers.ts'
 import type { Namespace } from './provision.ts'
 import { publishOnce } from './publish.ts'
 import { headerText } from './record-headers.ts'
@@ -28,7 +29,7 @@ export class NatsTasks implements Tasks {
     const { partitions, subjects } = this.#namespace
     const partition = partitionOf(task.instance, partitions)
     const subject = subjects.task(partition, task)
-    const headers = headersOf({
+    const headers = Headers.of({
       'Nats-Msg-Id': headerText(task.effectId),
       // A task stays until it is done: one that is posted again long after is still there, or no longer needed.
       'Nats-Expected-Last-Subject-Sequence': '0',

@@ -8,7 +8,8 @@ import { systemClock } from '../../src/clock.ts'
 import { pullRequest } from '../../actors/workflows/pull-request.ts'
 import { loadFeed } from '../../actors/workflows/pull-request-feed.ts'
 import { connect } from '../../src/client/connect.ts'
-import { connectNats, headersOf } from '../../src/nats/connection.ts'
+import { connectNats } from '../../src/nats/connection.ts'
+import { Headers } from '../../src/nats/headers.ts'
 import { ownServer } from '../support/nats.ts'
 import { isRunning, scratchDir } from '../support/processes.ts'
 import { DevProcess, spawnCli } from './cli-process.ts'
@@ -224,7 +225,7 @@ describe('the webhook subject', { timeout: 60_000 }, () => {
     const untitled = { ...payload, pull_request: { ...payload.pull_request, title: '' } }
     const publish = (event: string, id: string, text: string) =>
       nats.publish(`github.webhook.${event}`, new TextEncoder().encode(text), {
-        headers: headersOf({ 'X-GitHub-Event': event, 'X-GitHub-Delivery': id }),
+        headers: Headers.of({ 'X-GitHub-Event': event, 'X-GitHub-Delivery': id }),
       })
 
     await publish('pull_request', 'mine-1', 'no JSON')

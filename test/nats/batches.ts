@@ -1,6 +1,7 @@
 import type { MsgHdrs } from 'nats'
-import { headersOf, type NatsConnection, type Published } from '../../src/nats/connection.ts'
+import type { NatsConnection, Published } from '../../src/nats/connection.ts'
 import { translate } from '../../src/nats/errors.ts'
+import { Headers } from '../../src/nats/headers.ts'
 import { GroupPublisher, type Publisher } from '../../src/nats/group-publisher.ts'
 import { ensureStream, type NeededStream } from '../../src/nats/streams.ts'
 import { testConnection } from '../contract/fixtures.ts'
@@ -41,7 +42,7 @@ export async function batchFixture(url = sharedServerUrl()): Promise<BatchFixtur
 /** Hands all of them over at once. */
 export function publishAll(publisher: Publisher, messages: readonly Message[]): Promise<Published>[] {
   return messages.map(({ headers = {}, payload = new TextEncoder().encode('{}'), subject }) =>
-    publisher.publish(subject, payload, { headers: headersOf(headers) }),
+    publisher.publish(subject, payload, { headers: Headers.of(headers) }),
   )
 }
 

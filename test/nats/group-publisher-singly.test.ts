@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { MsgHdrsImpl } from 'nats'
 import { describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
-import { headersOf, type Published } from '../../src/nats/connection.ts'
+import type { Published } from '../../src/nats/connection.ts'
+import { Headers } from '../../src/nats/headers.ts'
 import { isAtLeast } from '../../src/nats/server-version.ts'
 import { openClientTransport, openTransport } from '../../src/nats/transport.ts'
 import { natsFixture } from '../contract/fixtures.ts'
@@ -93,7 +95,7 @@ describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))(
       const { connection, publisher, stream } = await batchFixture(
         await serverWithBatchLimits('max_inflight_per_stream: 1'),
       )
-      const open = headersOf({ 'Nats-Batch-Id': 'open', 'Nats-Batch-Sequence': '1' })
+      const open = Headers.of({ 'Nats-Batch-Id': 'open', 'Nats-Batch-Sequence': '1' })
       await connection.request(`${stream}.open`, bytes('{}'), { headers: open })
 
       const answers = await Promise.all(publishAll(publisher, numbered(stream, range(0, many))))
@@ -131,8 +133,9 @@ describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))(
       const publish = connection.nc.publish.bind(connection.nc)
       // To an old server they are headers like any other.
       vi.spyOn(connection.nc, 'publish').mockImplementation((subject, payload, options) => {
-        for (const name of batchHeaders) options?.headers?.delete(name)
-        publish(subject, payload, options)
+        const headers = MsgHdrsImpl.decode((options!.headers as MsgHdrsImpl).encode())
+        for (const name of batchHeaders) headers.delete(name)
+        publish(subject, payload, { ...options, headers })
       })
       const headers = { 'Nats-Expected-Last-Subject-Sequence': '99' }
       const messages = numbered(stream, range(0, many)).map((message, n) =>

@@ -3,6 +3,7 @@ import { MsgHdrsImpl } from 'nats'
 import { describe, expect, it } from 'vitest'
 import type { RecordSummary } from '../../actors/ports.ts'
 import { instanceStatuses } from '../../actors/record.ts'
+import { Headers, ReceivedHeaders, type HeaderReader } from '../../src/nats/headers.ts'
 import {
   headerText,
   MAX_SHOWN_CHARACTERS,
@@ -26,11 +27,12 @@ const summaries: fc.Arbitrary<RecordSummary> = fc.record({
 })
 
 /** What a reader gets of headers: through the bytes on the wire. */
-function overTheWire(headers: ReturnType<typeof recordHeaders>): ReturnType<typeof recordHeaders> {
-  return MsgHdrsImpl.decode((headers as MsgHdrsImpl).encode())
-}
+const readers: readonly [string, (headers: Headers) => HeaderReader][] = [
+  ['as we read them', headers => new ReceivedHeaders(new TextDecoder().decode(headers.encode()))],
+  ['as the library reads them', headers => MsgHdrsImpl.decode(headers.encode())],
+]
 
-describe('record headers', () => {
+describe.each(readers)('record headers, %s,', (_, overTheWire) => {
   it('carry any text as one line that a reader does not trim, and give it back', () => {
     fc.assert(
       fc.property(text, given => {
@@ -71,12 +73,14 @@ describe('record headers', () => {
   })
 
   it('say that they are not ours when something is missing or wrong', () => {
-    const missing = recordHeaders(sampleSummary(), 0)
-    missing.delete('Hf-Commit')
-    const wrong = recordHeaders(sampleSummary(), 0)
-    wrong.set('Hf-Status', 'finished')
+    const summary = sampleSummary()
+    const ours = [...overTheWire(recordHeaders(summary, 0))].map(([name, [value]]) => [name, value!] as const)
+    const without = (missing: string) => Headers.of({}).withAll(ours.filter(([name]) => name !== missing))
+    const wrong = without('Hf-Status').with({ 'Hf-Status': 'finished' })
 
-    expect(summaryOf(missing)).toBeUndefined()
-    expect(summaryOf(wrong)).toBeUndefined()
+    expect(summaryOf(overTheWire(Headers.of({}).withAll(ours)))).toEqual(summary)
+    for (const name of ['Hf-Commit', 'Hf-Owes', 'Hf-Status', 'Hf-Workflow-Version'])
+      expect(summaryOf(overTheWire(without(name)))).toBeUndefined()
+    expect(summaryOf(overTheWire(wrong))).toBeUndefined()
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { headersOf } from '../../src/nats/connection.ts'
 import { openNamespace } from '../../src/nats/provision.ts'
+import { Headers } from '../../src/nats/headers.ts'
 import { scanStream } from '../../src/nats/scan.ts'
 import { NatsStore } from '../../src/nats/store.ts'
 import { partitionOf } from '../../src/workflow/address.ts'
@@ -28,7 +28,7 @@ describe('NatsStore', () => {
     const store = new NatsStore(connection, namespace)
     const subject = namespace.subjects.record(partitionOf(address, namespace.partitions), address)
     await store.commit(numbered(address, 1), sampleSummary(), 0)
-    await connection.publish(subject, nothing, { headers: headersOf(markers) })
+    await connection.publish(subject, nothing, { headers: Headers.of(markers) })
 
     const removed = await store.load(address)
     const scanned: string[] = []
