@@ -374,7 +374,7 @@ export class ActorTree {
     for (const segment of path.split('/')) {
       const children = ref?.getSnapshot().children
       if (children === undefined) return undefined
-      const id = unescapeId(segment)
+      const id = segment.includes('%') ? unescapeId(segment) : segment
       // A child spawned without an id is filed under another key than its id.
       ref = children[id] ?? Object.values<any>(children).find(child => child.id === id)
     }

@@ -36,7 +36,8 @@ export class NatsDeadLetterList implements DeadLetterList {
     const filters = [filter.code === undefined ? allDeadLetters : deadLetter(filter.code)]
     const { since = 0 } = filter
     const options = { batchSize, every: { since }, filters, headersOnly: false, signal }
-    for await (const { msg, seq, time } of scanStream(this.#connection, this.#stream, options)) {
+    for await (const { msg, place } of scanStream(this.#connection, this.#stream, options)) {
+      const { seq, time } = place
       const { data, headers } = msg
       const letter = this.#letter({ data, headers, seq, time })
       if (isLetterWanted(filter, letter)) yield letter

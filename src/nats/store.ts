@@ -79,26 +79,20 @@ export class NatsStore implements Store {
    * In a cluster whichever replica serves the scan may lag behind. So a mark is written first: once the replica comes to
    * it, it has told everything that was committed before the scan began.
    */
-  async *scan(
-    partitions: readonly number[],
-    signal?: AbortSignal,
-  ): AsyncGenerator<ScannedRecord, void, undefined> {
+  scan(partitions: readonly number[], signal?: AbortSignal): AsyncIterable<ScannedRecord> {
     const { records, allRecords, scanMark } = this.#namespace.subjects
-    if (partitions.length === 0) return
+    if (partitions.length === 0) return nothing()
     const isSelective =
       partitions.length <= mostFilters && isAtLeast(this.#connection.serverVersion, [2, 10, 0])
     const filters = isSelective
       ? [...partitions.map(partition => records(partition)), scanMark]
       : [allRecords]
-    const wanted = new Set(partitions)
-    const through = await this.#mark(signal)
-    for await (const scanned of scanRecords(this.#connection, this.#namespace, {
+    return scanRecords(this.#connection, this.#namespace, {
       filters,
+      mark: () => this.#mark(signal),
+      partitions: new Set(partitions),
       signal,
-      through,
-    })) {
-      if (wanted.has(scanned.partition)) yield scanned
-    }
+    })
   }
 
   /** Answers the sequence of the mark. To readers of the bucket it is a key that was deleted. */
@@ -128,3 +122,5 @@ export class NatsStore implements Store {
     }
   }
 }
+
+async function* nothing(): AsyncGenerator<never, void, undefined> {}

@@ -31,7 +31,8 @@ export interface ActivityStart {
   readonly activity: ActivityRecord
   /** Undefined when the machine no longer has such an actor: the activity fails at once. */
   readonly logic: AnyActorLogic | undefined
-  readonly log: ActivityLog
+  /** Makes its log. */
+  readonly log: () => ActivityLog
   report(report: ActivityReport): void
 }
 

@@ -17,7 +17,8 @@ export interface AttemptOptions {
   readonly activity: ActivityRecord
   readonly address: Address
   readonly clock: Clock
-  readonly log: ActivityLog
+  /** Makes its log, which few ask for. */
+  readonly log: () => ActivityLog
   readonly spec: ActivitySpec
   /** @param details of the last heartbeat, if they have not been told; undefined when there are none */
   settled(outcome: LeafOutcome, details: unknown): void
@@ -81,6 +82,7 @@ export class Attempt implements RunningLeaf {
   #context(): ActivityContext {
     const { activity, address, log } = this.#options
     const controller = () => this.#controller
+    let made: ActivityLog | undefined
     return {
       input: activity.input,
       get signal() {
@@ -90,7 +92,9 @@ export class Attempt implements RunningLeaf {
       idempotencyKey: idempotencyKey(address, activity),
       heartbeat: details => this.#beat(details),
       lastHeartbeat: activity.lastHeartbeat,
-      log,
+      get log() {
+        return (made ??= log())
+      },
     }
   }
 

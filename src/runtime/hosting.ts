@@ -83,7 +83,8 @@ export class Hosting implements InstanceHost<Received> {
   /** The address, written. */
   readonly key: string
   readonly #context: HostingContext
-  readonly #log: Log
+  /** Made when something is said: of most instances nothing is. */
+  #ownLog: Log | undefined
   /** Monotonic milliseconds of the last turn. */
   restedAt = 0
   /** Settles, never rejects, once the record has been read or cannot be. */
@@ -99,7 +100,6 @@ export class Hosting implements InstanceHost<Received> {
     this.address = address
     this.key = formatAddress(address)
     this.#context = context
-    this.#log = context.log.child({ workflow: address.workflow, instance: address.id })
     this.instance = new Instance(address, workflow, this)
     this.instance.hold(isHeld)
     this.instance.begin()
@@ -132,7 +132,9 @@ export class Hosting implements InstanceHost<Received> {
     const { committer, tenure } = this.#context
     void committer.commit(record, summary, expected, tenure).then(
       revision => {
-        this.#log.debug({ revision, event: summary.event, state: summary.state }, 'committed')
+        const { event, state } = summary
+        if (this.#context.log.isLevelEnabled('debug'))
+          this.#log.debug({ revision, event, state }, 'committed')
         this.instance.committed(revision)
       },
       (error: RuntimeError) => {
@@ -202,6 +204,11 @@ export class Hosting implements InstanceHost<Received> {
     this.#context.ended(this, error)
   }
 
+  get #log(): Log {
+    const { workflow, id: instance } = this.address
+    return (this.#ownLog ??= this.#context.log.child({ workflow, instance }))
+  }
+
   #performOne(effect: Effect, draft: Draft): void {
     const { activities, blobs, events, tasks } = this.#context
     switch (effect.type) {
@@ -212,7 +219,7 @@ export class Hosting implements InstanceHost<Received> {
           address: this.address,
           activity,
           logic: draft.logicOf(path) as AnyActorLogic | undefined,
-          log: this.#log.child({ activity: src, attempt }),
+          log: () => this.#log.child({ activity: src, attempt }),
           report: report => {
             if (!this.#isEnded) this.instance.report(report)
           },

@@ -70,7 +70,7 @@ export class Recovery {
 
   async #scan(round: ReadonlyMap<number, Recoverer>): Promise<void> {
     const startedAt = this.#clock.monotonic()
-    const loading = new Set<Promise<void>>()
+    const loading = new Crew()
     let records = 0
     for await (const scanned of this.#store.scan([...round.keys()], this.#stop.signal)) {
       records++
@@ -78,11 +78,10 @@ export class Recovery {
       if (owes === 0 && dueAt === undefined) continue
       const recovered = round.get(scanned.partition)?.recover(scanned)
       if (recovered === undefined) continue
-      const tracked = recovered.finally(() => loading.delete(tracked))
-      loading.add(tracked)
-      if (loading.size >= permits) await Promise.race(loading)
+      loading.add(recovered)
+      if (loading.size >= permits) await loading.fewerThan(permits)
     }
-    await Promise.all(loading)
+    await loading.fewerThan(1)
     const ms = Math.round(this.#clock.monotonic() - startedAt)
     this.#log.info({ partitions: round.size, records, ms }, 'recovered')
   }
@@ -99,5 +98,35 @@ export class Recovery {
       if (signal.aborted) done()
       else signal.addEventListener('abort', done)
     })
+  }
+}
+
+/** Work that is under way. */
+class Crew {
+  #size = 0
+  #limit = 0
+  #onFewer: (() => void) | undefined
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** @param work never rejects */
+  add(work: Promise<void>): void {
+    this.#size++
+    void work.then(() => {
+      this.#size--
+      if (this.#size < this.#limit) this.#onFewer?.()
+    })
+  }
+
+  /** Waits until less is under way. One waits at a time. */
+  async fewerThan(limit: number): Promise<void> {
+    if (this.#size < limit) return
+    this.#limit = limit
+    await new Promise<void>(resolve => {
+      this.#onFewer = resolve
+    })
+    this.#onFewer = undefined
   }
 }

@@ -114,7 +114,7 @@ describe('NatsStore', () => {
     const rows: number[] = []
 
     const scanning = (async () => {
-      for await (const { seq } of scanStream(connection, recordStream, options)) rows.push(seq)
+      for await (const { place } of scanStream(connection, recordStream, options)) rows.push(place.seq)
     })()
     await until(async () => rows.length === 1)
     const late = await store.commit(sampleRecord({ workflow: 'order', id: 'o-2' }), sampleSummary(), 0)

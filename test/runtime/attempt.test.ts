@@ -41,7 +41,7 @@ async function begin(timeout: TimeoutOptions = {}, lastHeartbeat?: unknown) {
     },
     address: { workflow: 'order', id: 'o-1' },
     clock,
-    log,
+    log: () => log,
     spec: activitySpecOf(logic)!,
     noted: details => noted.push(details),
     abandoned: change => abandoned.push(change),

@@ -315,5 +315,5 @@ function startOne(
     input: name,
   }
   const log = { debug() {}, info() {}, warn() {}, error() {} }
-  activities.start({ address: addressOf(name), activity: record, logic, log, report })
+  activities.start({ address: addressOf(name), activity: record, logic, log: () => log, report })
 }
