@@ -13,7 +13,6 @@ export const apiErrors = Object.freeze({
   accountDisabled: 10039,
   batchesDisabled: 10174,
   consumerNotFound: 10014,
-  consumerNotUnique: 10100,
   deleteFailed: 10057,
   disabled: 10076,
   duplicateInProcess: 10158,

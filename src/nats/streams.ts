@@ -88,7 +88,8 @@ export function streamsOf(
       // Should someone limit its size: a sender that hears of it is better than an envelope that silently goes.
       discard: DiscardPolicy.New,
       duplicate_window: dedupMs * nanosPerMs,
-      retention: RetentionPolicy.Workqueue,
+      // No work queue: that writes and syncs a mark for each message that is acknowledged. See inbox-term.ts.
+      retention: RetentionPolicy.Limits,
       storage: StorageType.File,
     },
     tasks: {

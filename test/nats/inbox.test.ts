@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { NatsInbox } from '../../src/nats/inbox.ts'
 import { openNamespace } from '../../src/nats/provision.ts'
 import { REPLY_HEADER } from '../../src/nats/reply-subject.ts'
@@ -123,6 +123,54 @@ describe('NatsInbox', () => {
     const consumers = await connection.jsm.consumers.list(namespace.subjects.inboxStream).next()
 
     expect(consumers.map(({ name }) => name.split('-').slice(0, 2))).toEqual([['p3', '5']])
+  })
+
+  it('removes what is acknowledged, up to the first that is not', async () => {
+    const { connection, namespace } = await natsFixture()
+    const { inboxStream } = namespace.subjects
+    const inbox = new NatsInbox(connection, namespace)
+    const [heard, other] = [new HeardMessages(), new HeardMessages()]
+    for (const n of [1, 2, 3, 4]) {
+      await inbox.publish(sampleEnvelope(addressIn(3, namespace.partitions), n))
+      await inbox.publish(sampleEnvelope(addressIn(4, namespace.partitions), 10 * n))
+    }
+    await inbox.open(3, 1, heard)
+    await inbox.open(4, 1, other)
+    await Promise.all([heard.count(4), other.count(4)])
+    const left = async () => {
+      const { messages, subjects = {} } = (
+        await connection.jsm.streams.info(inboxStream, { subjects_filter: '>' })
+      ).state
+      return [messages, ...Object.values(subjects)]
+    }
+
+    for (const n of [0, 1, 3]) heard.messages[n]!.ack()
+    await until(async () => (await left())[0] === 6)
+    heard.messages[2]!.ack()
+    await until(async () => (await left())[0] === 4)
+
+    expect(await left()).toEqual([4, 4])
+  })
+
+  it('removes nothing for an owner whose term is over', async () => {
+    const { connection, namespace } = await natsFixture()
+    const { inboxStream } = namespace.subjects
+    const zombie = await testConnection()
+    const asked = vi.spyOn(zombie.jsm.consumers, 'info')
+    const [first, second] = [new HeardMessages(), new HeardMessages()]
+    await new NatsInbox(connection, namespace).publish(sampleEnvelope(addressIn(3, namespace.partitions), 1))
+    await new NatsInbox(zombie, namespace).open(3, 1, first)
+    await first.count(1)
+    asked.mockClear()
+
+    await new NatsInbox(connection, namespace).open(3, 2, second)
+    await second.count(1)
+    first.messages[0]!.ack()
+    const asking = () => asked.mock.settledResults.at(-1)?.type
+    await until(() => asking() === 'rejected' || asking() === 'fulfilled')
+
+    expect(asking()).toBe('rejected')
+    expect((await connection.jsm.streams.info(inboxStream)).state.messages).toBe(1)
   })
 
   it('answers only where answers go', async () => {

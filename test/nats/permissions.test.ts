@@ -115,7 +115,8 @@ const nodePermissions: Permissions = {
         'hf_prod_dead',
       ].flatMap(stream => [`$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.MSG.GET.${stream}`]),
       '$JS.API.STREAM.MSG.DELETE.hf_prod_parked',
-      // To take back tasks that are no longer wanted.
+      // To remove envelopes that are settled, and to take back tasks that are no longer wanted.
+      '$JS.API.STREAM.PURGE.hf_prod_inbox',
       '$JS.API.STREAM.PURGE.hf_prod_tasks',
       // Which workflows are paused.
       '$JS.API.CONSUMER.*.KV_hf_prod_config.>',
@@ -359,6 +360,24 @@ describe('permissions', () => {
     )
   })
 
+  it('of a node that may remove no envelopes end its partition, and say what is missing', async () => {
+    const purge = '$JS.API.STREAM.PURGE.hf_prod_inbox'
+    const { limited } = await limitedTo({
+      ...nodePermissions,
+      publish: { ...nodePermissions.publish, deny: [purge] },
+    })
+    const namespace = await provision(limited, { namespace: 'prod' })
+    const inbox = new NatsInbox(limited, namespace)
+    const heard = new HeardMessages()
+    await inbox.publish(sampleEnvelope(addressIn(3, namespace.partitions), 1))
+    await inbox.open(3, 1, heard)
+    await heard.count(1)
+
+    heard.messages[0]!.ack()
+
+    expect(await heard.end()).toMatchObject({ code: 'PERMISSION_DENIED', fields: { subject: purge } })
+  })
+
   it('of a node suffice for all it does once its namespace exists', async () => {
     const { admin, limited } = await limitedTo(nodePermissions)
     const namespace = await provision(limited, { namespace: 'prod' })
@@ -409,6 +428,8 @@ describe('permissions', () => {
     parked[0]!.ack()
     await until(async () => (await parking.last(parkedAddress)) === undefined)
     await second.messages[0]!.deadLetter('EVENT_INVALID', 'because')
+    const { inboxStream } = namespace.subjects
+    await until(async () => (await admin.jsm.streams.info(inboxStream)).state.messages === 0)
     const tasks = new NatsTasks(limited, namespace)
     await tasks.post(taskOf('charge', 1))
     await tasks.recall(taskOf('charge', 1))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { StreamConfig } from 'nats'
+import { RetentionPolicy, type StreamConfig } from 'nats'
 import { RECORD_FORMAT } from '../../actors/record.ts'
 import { listWorkflows, registerWorkflow } from '../../src/nats/config.ts'
 import { openNamespace, provision } from '../../src/nats/provision.ts'
@@ -39,7 +39,7 @@ describe('provision', () => {
     })
     expect(await config(`hf_${namespace}_inbox`)).toMatchObject({
       duplicate_window: 120e9,
-      retention: 'workqueue',
+      retention: 'limits',
       storage: 'file',
       subjects: [`hf.${namespace}.in.>`],
     })
@@ -132,7 +132,11 @@ describe('provision', () => {
     const connection = await testConnection()
     const namespace = freshNamespace()
     const { inboxStream, allEnvelopes } = subjectsOf(namespace)
-    await connection.jsm.streams.add({ name: inboxStream, subjects: [allEnvelopes] })
+    await connection.jsm.streams.add({
+      name: inboxStream,
+      subjects: [allEnvelopes],
+      retention: RetentionPolicy.Workqueue,
+    })
 
     const provisioning = provision(connection, { namespace })
 
@@ -140,7 +144,7 @@ describe('provision', () => {
       code: 'OPTIONS_INVALID',
       fields: { stream: inboxStream },
     })
-    await expect(provisioning).rejects.toThrow('retention is "limits" instead of "workqueue"')
+    await expect(provisioning).rejects.toThrow('retention is "workqueue" instead of "limits"')
   })
 
   it('refuses subjects that another stream takes', async () => {

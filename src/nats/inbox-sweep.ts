@@ -1,0 +1,99 @@
+/**
+ * Removes envelopes from the inbox once they are acknowledged.
+ *
+ * The server knows up to where all is acknowledged: the floor of our consumer. Everything of the partition up to there is
+ * removed at once, every now and then. Only our own consumer is asked, and its answer is what makes the removal safe: the
+ * next owner deletes it before it takes anything. So whoever acknowledged up to that floor was still the owner, and went by
+ * records that were not stale; what it settled may go, however late the removal arrives. An owner of old finds no consumer,
+ * and removes nothing.
+ */
+import { isRuntimeError } from '../../actors/errors.ts'
+import type { TimerHandle } from '../../actors/ports.ts'
+import type { NatsConnection } from './connection.ts'
+import { apiErrorOf, apiErrors, translate } from './errors.ts'
+
+/** How long what is acknowledged stays at most, while the server answers. */
+const sweepMs = 1_000
+
+export interface InboxSweepOptions {
+  readonly stream: string
+  /** Subjects of the partition. */
+  readonly filter: string
+  /** Our consumer, if there is one now. */
+  readonly consumer: () => string | undefined
+  /** The lowest sequence that is not settled, of those told. */
+  readonly lowestHeld: () => number | undefined
+  /** It can never be done. */
+  readonly failed: (error: Error) => void
+}
+
+export class InboxSweep {
+  readonly #connection: NatsConnection
+  readonly #options: InboxSweepOptions
+  #timer: TimerHandle | undefined
+  #isSweeping = false
+  /** The highest sequence that is settled. */
+  #settledTo = 0
+  #sweptTo = 0
+
+  constructor(connection: NatsConnection, options: InboxSweepOptions) {
+    this.#connection = connection
+    this.#options = options
+  }
+
+  /** The envelope is settled. */
+  settled(seq: number): void {
+    this.#settledTo = Math.max(this.#settledTo, seq)
+    this.#later()
+  }
+
+  #later(): void {
+    const { clock, nc } = this.#connection
+    if (this.#isSweeping || this.#timer !== undefined || nc.isClosed()) return
+    this.#timer = clock.setTimer(sweepMs, () => {
+      stopClosed()
+      this.#timer = undefined
+      void this.#sweep()
+    })
+    const stopClosed = this.#connection.onClosed(() => this.#timer?.cancel())
+  }
+
+  /** Never rejects. */
+  async #sweep(): Promise<void> {
+    this.#isSweeping = true
+    let isOver = false
+    try {
+      await this.#removeSettled()
+    } catch (error) {
+      const { filter, stream } = this.#options
+      const translated = translate(error, { what: `remove what is settled from ${stream}`, subject: filter })
+      isOver = !isRuntimeError(translated) || !translated.retryable
+      if (isOver) this.#options.failed(translated)
+    }
+    this.#isSweeping = false
+    // Acknowledgements may have been on their way, or something before them is not settled yet.
+    if (this.#sweptTo < this.#settledTo && !isOver) this.#later()
+  }
+
+  async #removeSettled(): Promise<void> {
+    const { consumer, filter, lowestHeld, stream } = this.#options
+    const name = consumer()
+    if (name === undefined) return
+    const floor = await floorOf(this.#connection, stream, name)
+    const held = lowestHeld()
+    const reached = held === undefined ? floor : Math.min(floor, held - 1)
+    if (reached <= this.#sweptTo) return
+    await this.#connection.askApi(`$JS.API.STREAM.PURGE.${stream}`, { filter, seq: reached + 1 })
+    this.#sweptTo = reached
+  }
+}
+
+/** Sequence up to which all that the consumer was to deliver is acknowledged; 0 when there is no such consumer. */
+export async function floorOf(connection: NatsConnection, stream: string, name: string): Promise<number> {
+  try {
+    return (await connection.jsm.consumers.info(stream, name)).ack_floor.stream_seq
+  } catch (error) {
+    if (apiErrorOf(error) === apiErrors.consumerNotFound) return 0
+    throw error
+  }
+}
