@@ -1,5 +1,6 @@
 import type { Address } from './address.ts'
 import type { Queueing } from './activity-slots.ts'
+import type { PoolSpec } from './pool.ts'
 import type { ActivityRecord } from './record.ts'
 import type { RestartPolicy } from './restart.ts'
 import type { RetryPolicy } from './retry.ts'
@@ -52,6 +53,8 @@ export interface ActivitySpec {
   readonly totalTimeoutMs: number | undefined
   /** How attempts wait where slots are scarce. */
   readonly queueing: Queueing
+  /** What each attempt asks a pool for before it begins; undefined: it needs no permit. */
+  readonly pool: PoolSpec | undefined
   run(context: ActivityContext): Promise<unknown>
 }
 

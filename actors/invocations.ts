@@ -7,7 +7,7 @@ import type { GrantMessage } from './envelope.ts'
 import type { Family } from './family.ts'
 import type { TaskEntry } from './outbox.ts'
 import type { PendingEffects } from './pending-effects.ts'
-import { waitedInVain, type Permits } from './permits.ts'
+import { addresseeOf, isForPermit, waitedInVain, waitEndsAt, type Permits } from './permits.ts'
 import { poolSpecOf } from './pool.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
@@ -56,8 +56,9 @@ export class Invocations {
   /** When the earliest retry is due, or the time of one, of an attempt or of a wait is up; Infinity when none waits for time. */
   get dueAt(): number {
     let earliest = Number.POSITIVE_INFINITY
-    for (const { deadlineAt, remote, retryAt } of this.#byPath.values()) {
-      earliest = Math.min(earliest, retryAt ?? remote?.dueAt ?? earliest, deadlineAt ?? earliest)
+    for (const { deadlineAt, permit, remote, retryAt } of this.#byPath.values()) {
+      const nextAt = retryAt ?? remote?.dueAt ?? permit?.dueAt ?? earliest
+      earliest = Math.min(earliest, nextAt, deadlineAt ?? earliest)
     }
     return earliest
   }
@@ -78,10 +79,15 @@ export class Invocations {
     return running
   }
 
-  /** The invocation, if it is current and does not wait for another attempt. */
-  find(path: ActorPath, incarnation: number): ActivityRecord | undefined {
+  /**
+   * The invocation, if it is current and does not wait for another attempt.
+   *
+   * @param addressee its incarnation; while it waits for a permit, the number of its claim
+   */
+  find(path: ActorPath, addressee: number): ActivityRecord | undefined {
     const activity = this.#byPath.get(path)
-    return activity?.incarnation === incarnation && activity.retryAt === undefined ? activity : undefined
+    if (activity === undefined || activity.retryAt !== undefined) return undefined
+    return addresseeOf(activity) === addressee ? activity : undefined
   }
 
   /** Whether the invocation is current. */
@@ -97,14 +103,17 @@ export class Invocations {
     else this.#byPath.set(activity.path, delegated)
   }
 
-  /** A pool has given what an invocation asked for. Answers whether it has waited for that. */
-  grant({ pool, path, incarnation }: GrantMessage): boolean {
-    const activity = this.#byPath.get(path)
-    const permit = activity?.incarnation === incarnation ? activity.permit : undefined
-    if (permit === undefined) this.#permits.giveBack(pool, { path, incarnation })
-    if (activity === undefined || permit?.isHeld !== false) return false
-    this.#byPath.set(path, { ...activity, deadlineAt: undefined, permit: { ...permit, isHeld: true } })
-    return true
+  /**
+   * A pool has given what an invocation asked for. An attempt that has waited for it begins; answers whether it is the
+   * machine that has.
+   */
+  grant(grant: GrantMessage, now: number): boolean {
+    const activity = this.#permits.accept(grant, this.#byPath.get(grant.path))
+    if (activity === undefined) return false
+    const isAwaited = !isForPermit(activity)
+    if (isAwaited) this.#begin(activity, now)
+    else this.#byPath.set(activity.path, activity)
+    return !isAwaited
   }
 
   /** Hands it an event. */
@@ -134,12 +143,14 @@ export class Invocations {
   expired(now: number): readonly supervisor.Over[] {
     let over: supervisor.Over[] | undefined
     for (const activity of this.#byPath.values()) {
-      if (activity.deadlineAt === undefined || activity.deadlineAt > now) continue
+      const { deadlineAt = Infinity } = activity
+      const hasWaited = (waitEndsAt(activity) ?? Infinity) <= now
+      if (!hasWaited && deadlineAt > now) continue
       over ??= []
       over.push(
-        activity.permit === undefined
-          ? supervisor.expired(activity, this.#specOf(activity))
-          : { type: 'failed', activity, error: waitedInVain(activity) },
+        hasWaited
+          ? { type: 'failed', activity, error: waitedInVain(activity) }
+          : supervisor.expired(activity, this.#specOf(activity)),
       )
     }
     return over ?? none
@@ -155,7 +166,7 @@ export class Invocations {
     const activity = this.#byPath.get(path)
     this.#byPath.delete(path)
     this.#bulks.stop(path)
-    if (activity?.permit !== undefined) this.#permits.giveBack(activity.permit.pool, activity)
+    if (activity !== undefined) this.#permits.release(activity)
   }
 
   /** It is no longer wanted. */
@@ -163,14 +174,18 @@ export class Invocations {
     const activity = this.#byPath.get(path)
     if (activity === undefined) return
     this.#byPath.delete(path)
-    const { child, incarnation, permit, remote } = activity
+    const { child, incarnation, remote } = activity
     if (child !== undefined) this.#family.stop(child)
-    else if (permit !== undefined) this.#permits.giveBack(permit.pool, activity)
     else if (remote !== undefined) this.#remotes.recall(activity)
     // Of one that was started and stopped before any commit nobody need ever know.
-    else if (!this.#bulks.stop(path) && !this.#effects.withdrawActivity(incarnation)) {
+    else if (
+      !this.#bulks.stop(path) &&
+      !this.#effects.withdrawActivity(incarnation) &&
+      !isForPermit(activity)
+    ) {
       this.#effects.add({ type: 'stopActivity', path, incarnation })
     }
+    this.#permits.release(activity)
   }
 
   stopAll(): void {
@@ -287,7 +302,8 @@ export class Invocations {
     if (decision.type !== 'goesOn') return decision
     const { activity } = decision
     if (activity.retryAt === undefined) this.#begin(activity, now)
-    else this.#byPath.set(activity.path, activity)
+    // While it waits others may use what it held.
+    else this.#byPath.set(activity.path, this.#permits.release(activity))
     return undefined
   }
 
@@ -300,8 +316,16 @@ export class Invocations {
     return runsHere(activity) || this.#bulks.isLost(activity.path)
   }
 
-  /** Here or, where the machine says so, by a worker. */
+  /** Here or, where the machine says so, by a worker. With a pool it first has to have a permit. */
   #begin(activity: ActivityRecord, now: number): void {
+    const pool = this.#specOf(activity)?.pool
+    if (pool !== undefined && activity.permit === undefined) {
+      const asking = this.#permits.requestAttempt(activity, pool, now)
+      this.#byPath.set(asking.path, asking)
+      // One that cannot ask fails at once.
+      if (runsHere(asking)) this.#effects.add({ type: 'startActivity', activity: asking })
+      return
+    }
     const remote = this.#remotes.recordOf(activity.path, now)
     const begun = activity.remote === remote ? activity : { ...activity, remote }
     this.#byPath.set(begun.path, begun)
@@ -311,11 +335,12 @@ export class Invocations {
 }
 
 /**
- * One that waits for its next attempt does not, nor one that others do, or that a pool is asked for. A bulk without
- * children ends here.
+ * One that waits for its next attempt or a permit does not, nor one that others do, or that stands for permits. A bulk
+ * without children ends here.
  */
-function runsHere({ bulk, child, permit, remote, retryAt }: ActivityRecord): boolean {
-  if (retryAt !== undefined || child !== undefined || permit !== undefined || remote !== undefined)
+function runsHere(activity: ActivityRecord): boolean {
+  const { bulk, child, remote, retryAt } = activity
+  if (retryAt !== undefined || child !== undefined || remote !== undefined || isForPermit(activity))
     return false
   return bulk === undefined || bulk.total === 0
 }

@@ -12,7 +12,8 @@
  * Each message leaves through the outbox of the record that asks for it, so on both sides everything is in one record, at
  * every moment: the holder's says that it wants or has a permit, and until when it waits; the pool's says who holds and
  * who waits. A claim is named by the holder's address, path and incarnation, which never come again, and everything said
- * about it may be said twice:
+ * about it may be said twice. An activity with a pool asks for each of its attempts: in place of the incarnation its claims
+ * have numbers of their own, since a release of the last one may come late, when the next one is served:
  *
  * - a process dies before a commit: nothing has happened; after it: the next owner delivers the outbox again, in order.
  *   A second acquire of a claim that is known changes nothing, nor does a second release, nor a second grant;
@@ -92,6 +93,15 @@ export interface PermitRecord {
   readonly pool: string
   /** Until then it waits, at the longest until the deadline of the invocation. */
   readonly isHeld: boolean
+  /**
+   * Number of the claim of an activity, which begins its attempt once it has the permit. Absent: `pool()` stands for the
+   * permits themselves, and the claim has the number of its incarnation.
+   */
+  readonly claim?: number | undefined
+  /** When the activity has asked: milliseconds since the epoch. */
+  readonly askedAt?: number | undefined
+  /** Until when it waits: milliseconds since the epoch. Absent: as long as it takes, or the permit is held. */
+  readonly dueAt?: number | undefined
 }
 
 /** Who wants or has how many permits. A list and not an object: there may be thousands of them in one record. */

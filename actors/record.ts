@@ -87,7 +87,7 @@ export interface ActivityRecord {
   readonly failures?: number | undefined
   /** The error of the last attempt, kept while the next one waits or runs. */
   readonly lastError?: unknown
-  /** When all its attempts, or its wait for a pool, must be over: milliseconds since the epoch. Absent: never. */
+  /** When all its attempts, or the wait of `pool()`, must be over: milliseconds since the epoch. Absent: never. */
   readonly deadlineAt?: number | undefined
   /** The details of the last heartbeat that gave some. */
   readonly lastHeartbeat?: unknown
@@ -99,7 +99,10 @@ export interface ActivityRecord {
   readonly bulk?: BulkRecord | undefined
   /** Who does the work, when it is a worker: nothing runs here, the result arrives as a message. */
   readonly remote?: RemoteRecord | undefined
-  /** What it waits for or holds, when it stands for permits of a pool: nothing runs here. */
+  /**
+   * What it waits for or holds, when it is an activity with a pool, or stands for permits itself: then, and while it waits,
+   * nothing runs here.
+   */
   readonly permit?: PermitRecord | undefined
 }
 

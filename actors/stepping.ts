@@ -16,7 +16,7 @@ import { Invocations } from './invocations.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import { Outbox, type ItemEntry, type TaskEntry } from './outbox.ts'
 import { PendingEffects } from './pending-effects.ts'
-import { Permits } from './permits.ts'
+import { addresseeOf, Permits } from './permits.ts'
 import type { PoolGranted } from './pool.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
@@ -97,7 +97,7 @@ export class Stepping {
     this.#family = family
     const logicOf = (path: ActorPath) => tree.logicOf(path)
     const remotes = new Remotes({ address, logicOf, outbox: this.outbox })
-    const permits = new Permits(address, this.outbox)
+    const permits = new Permits(address, this.outbox, nextNumber)
     const parts = { bulks, effects, family, logicOf, permits, remotes }
     this.invocations = new Invocations(parts, base.activities)
   }
@@ -159,7 +159,7 @@ export class Stepping {
   /** What a pool has given. One that nobody wants is given back, so it changes something, too. */
   grant(grant: GrantMessage, now: number): Reception {
     this.lastEvent = grant.type
-    if (!this.invocations.grant(grant)) return 'accepted'
+    if (!this.invocations.grant(grant, now)) return 'accepted'
     const event = { type: 'workflow.granted', pool: grant.pool } as const satisfies PoolGranted
     this.#collect(this.tree.sendFrom(grant.path, event), now, event.type)
     return 'accepted'
@@ -239,12 +239,13 @@ export class Stepping {
 
   /** What its supervisor cannot help any more is the machine's to deal with, or escalates: then the instance is suspended. */
   #giveUp({ type, activity, error }: Over, now: number): Reception {
-    const { path, incarnation } = activity
+    const { path } = activity
     if (type === 'escalated' && this.#workflow.onError !== 'fail') {
       this.suspend({ at: now, code: 'RESTARTS_EXCEEDED', actor: path, error: plainError(error), tries: 1 })
       return 'accepted'
     }
     const outcome = { status: 'error', error } as const
+    const incarnation = addresseeOf(activity)
     this.#cause = { type: 'report', report: { type: 'settled', path, incarnation, outcome } }
     return this.#conclude(activity, outcome, now)
   }

@@ -1,6 +1,7 @@
 /** What a node says of those it supervises, as they are now: node, partition, instance, activity. Plain data. */
 import type { ActorPath, Address } from './address.ts'
 import { messageOf } from './plain-error.ts'
+import { isWaiting } from './permits.ts'
 import type { ActivityRecord, InstanceStatus } from './record.ts'
 import type { Failure, Restarts } from './restarts.ts'
 
@@ -67,13 +68,18 @@ export interface SupervisedInstance {
 export interface SupervisedActivity {
   readonly path: ActorPath
   readonly src: string
-  /** `waiting`: for another attempt. `stopped`: until its instance goes on. `delegated`: to other instances, a pool among them. */
+  /**
+   * `waiting`: for another attempt, or for a permit before it. `stopped`: until its instance goes on. `delegated`: to other
+   * instances, a pool among them.
+   */
   readonly state: 'running' | 'stopped' | 'waiting' | 'delegated'
   readonly attempt: number
   /** When the first attempt was asked for: milliseconds since the epoch. */
   readonly startedAt: number
   /** When the next attempt begins, while it waits. */
   readonly retryAt: number | undefined
+  /** The pool whose permit it waits for or holds. */
+  readonly pool: string | undefined
   /** Why the last attempt has failed. */
   readonly lastError: Omit<Failure, 'at'> | undefined
 }
@@ -81,8 +87,9 @@ export interface SupervisedActivity {
 /** An activity as its record has it. */
 export function supervisedActivity(activity: ActivityRecord, isStopped: boolean): SupervisedActivity {
   const { attempt, bulk, child, lastError, path, permit, retryAt, src, startedAt } = activity
-  const isDelegated = child !== undefined || bulk !== undefined || permit !== undefined
-  const own = isStopped ? 'stopped' : 'running'
+  const standsForPermits = permit !== undefined && permit.claim === undefined
+  const isDelegated = child !== undefined || bulk !== undefined || standsForPermits
+  const own = isWaiting(activity) ? 'waiting' : isStopped ? 'stopped' : 'running'
   const state = retryAt !== undefined ? 'waiting' : isDelegated ? 'delegated' : own
   return {
     path,
@@ -91,6 +98,7 @@ export function supervisedActivity(activity: ActivityRecord, isStopped: boolean)
     attempt,
     startedAt,
     retryAt,
+    pool: permit?.pool,
     lastError: lastError === undefined ? undefined : describeError(lastError),
   }
 }

@@ -65,6 +65,7 @@ export type {
   RetryOptions,
   TimeoutOptions,
 } from './workflow/activity-options.ts'
+export type { PooledOptions } from './workflow/activity-pool.ts'
 export { formatAddress, parseAddress, partitionOf } from './workflow/address.ts'
 export { bulk } from './workflow/bulk.ts'
 export type { BulkOptions } from './workflow/bulk.ts'
@@ -92,7 +93,7 @@ export type {
 export type { Duration } from './workflow/duration.ts'
 export type { Persist } from './workflow/persist.ts'
 export { pool } from './workflow/pool.ts'
-export type { PoolOptions, PoolRequest } from './workflow/pool.ts'
+export type { PoolLogic, PoolOptions, PoolRequest } from './workflow/pool.ts'
 export type { QueueingOptions, RateOptions } from './workflow/queueing-options.ts'
 export { instanceRef, startInstance } from './workflow/instance-ref.ts'
 export type { InstanceStart } from './workflow/instance-ref.ts'

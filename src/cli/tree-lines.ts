@@ -134,14 +134,15 @@ function instanceBranch(
 }
 
 function activityBranch(activity: SupervisedActivity, { now, style }: TreeView): Branch {
-  const { attempt, lastError, retryAt, src, startedAt, state } = activity
+  const { attempt, lastError, pool, retryAt, src, startedAt, state } = activity
+  const waiting =
+    retryAt === undefined
+      ? `attempt ${attempt} waits for pool ${pool}`
+      : `attempt ${attempt} failed, next ${formatDue(retryAt, now)}`
   const pieces: Piece[] = [
     { text: src },
-    state === 'waiting' && retryAt !== undefined
-      ? {
-          text: `attempt ${attempt} failed, next ${formatDue(retryAt, now)}`,
-          paint: text => style.yellow(text),
-        }
+    state === 'waiting'
+      ? { text: waiting, paint: text => style.yellow(text) }
       : { text: state === 'running' ? `attempt ${attempt} running` : state, paint: text => style.cyan(text) },
   ]
   if (lastError !== undefined) pieces.push({ text: errorText(lastError), paint: text => style.red(text) })

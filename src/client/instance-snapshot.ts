@@ -1,5 +1,6 @@
 import { matchesState, type AnyStateMachine, type StateValue, type StateValueFrom } from 'xstate'
 
+import { isWaiting } from '../../actors/permits.ts'
 import type { StoredRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import {
@@ -38,7 +39,7 @@ export interface InstanceSnapshot<TWorkflow extends Workflow = Workflow> {
   readonly updatedAt: Date
   /** The attempts that run now, if its node lives. */
   readonly running: readonly RunningActivity[]
-  /** What is running or waiting for its next attempt. */
+  /** What is running or waiting for its next attempt, or for a permit: then `permit` says of which pool. */
   readonly activities: readonly ActivityRecord[]
   /** What will happen, and when. */
   readonly timers: readonly Timer[]
@@ -102,7 +103,9 @@ function cancelReasonOf({ cancellation, status }: InstanceRecord): string | unde
 
 function runningOf({ activities, status }: InstanceRecord): readonly RunningActivity[] {
   if (status === 'paused') return []
-  return activities.flatMap(({ attempt, path, retryAt, src, startedAt }) => {
-    return retryAt === undefined ? [{ name: src, path, attempt, since: new Date(startedAt) }] : []
+  return activities.flatMap(activity => {
+    const { attempt, path, retryAt, src, startedAt } = activity
+    if (retryAt !== undefined || isWaiting(activity)) return []
+    return [{ name: src, path, attempt, since: new Date(startedAt) }]
   })
 }

@@ -112,7 +112,13 @@ const remoteShape: readonly Field[] = [
   oneOf('format', 'json', 'msgpack'),
   optional(moment('dueAt')),
 ]
-const permitShape: readonly Field[] = [text('pool'), flag('isHeld')]
+const permitShape: readonly Field[] = [
+  text('pool'),
+  flag('isHeld'),
+  optional(whole('claim', 0)),
+  optional(moment('askedAt')),
+  optional(moment('dueAt')),
+]
 
 const entryShape: readonly Field[] = [
   oneOf('type', 'post', 'emit', 'item', 'chunk', 'task', 'recall', 'action'),

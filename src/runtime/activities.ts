@@ -86,7 +86,7 @@ export class Activities {
       this.#remove(key, path, incarnation)
       start.report({ type: 'settled', path, incarnation, attempt, outcome, details })
     }
-    if (logic === undefined || isDoneElsewhere(logic)) {
+    if (logic === undefined || isDoneElsewhere(logic) || hasNoPermit(activity, logic)) {
       const outcome =
         logic === undefined ? logicMissing(key, activity) : outcomeWithoutRunning(address, activity, logic)
       queueMicrotask(() => settled(outcome))
@@ -192,6 +192,11 @@ function isDoneElsewhere(logic: AnyActorLogic): boolean {
   return (
     childSpecOf(logic) !== undefined || bulkSpecOf(logic) !== undefined || poolSpecOf(logic) !== undefined
   )
+}
+
+/** Whether it could not even ask for the permit that it needs. */
+function hasNoPermit({ permit }: ActivityRecord, logic: AnyActorLogic): boolean {
+  return permit === undefined && activitySpecOf(logic)?.pool !== undefined
 }
 
 /**

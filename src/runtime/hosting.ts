@@ -360,7 +360,7 @@ type UnorderedMessage = SettleMessage | AcquireMessage | ReleaseMessage | GrantM
 
 /**
  * A posted message on the wire. Its number orders what one instance sends to another. How a child ended, and what is said
- * about permits, needs no such order: the invocation it names ends once. So the record of a pool need not remember
+ * about permits, needs no such order: the invocation or claim it names ends once. So the record of a pool need not remember
  * those that hold permits of it.
  */
 function envelopeOf(

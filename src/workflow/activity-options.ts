@@ -3,12 +3,13 @@ import type { ActivityContext } from '../../actors/activity.ts'
 import type { ActivitySpec } from '../../actors/activity.ts'
 import type { RestartPolicy } from '../../actors/restart.ts'
 import type { RetryPolicy } from '../../actors/retry.ts'
+import { pooledProblems, type PooledOptions } from './activity-pool.ts'
 import { isName, nameForm } from './address.ts'
 import { durationProblem, parseDuration } from './duration.ts'
 import type { Duration } from './duration.ts'
 import { queueingNames, queueingProblems, type QueueingOptions } from './queueing-options.ts'
 
-export interface ActivityOptions<TInput, TOutput> extends QueueingOptions<TInput> {
+export interface ActivityOptions<TInput, TOutput> extends QueueingOptions<TInput>, PooledOptions {
   /** What logs, metrics and idempotency keys call it: letters, digits, underscores and hyphens. */
   readonly name: string
   /**
@@ -62,12 +63,17 @@ export interface RestartOptions {
   readonly period?: Duration
 }
 
-/** When one is met, the error has the code `ACTIVITY_TIMEOUT`, and fields that say which. */
+/** When one is met, the error has the code `ACTIVITY_TIMEOUT`, and fields that say which; that of `pool` is `POOL_TIMEOUT`. */
 export interface TimeoutOptions {
   /** How long one attempt may take, above 0. Then its signal is aborted and the attempt fails. Default for ever. */
   readonly attempt?: Duration
   /** How long an attempt may go without a call of `heartbeat`, above 0. Then it ends like that. Default for ever. */
   readonly heartbeat?: Duration
+  /**
+   * How long an attempt may wait for a permit of the activity's `pool`, above 0. Then the activity has failed, whatever
+   * `retry` says. The moment is stored; each wait counts for itself. Default for ever.
+   */
+  readonly pool?: Duration
   /**
    * How long an attempt may wait for a slot before it begins, above 0; see {@link QueueingOptions}. Then the activity has
    * failed, whatever `retry` says. Each wait in a queue counts for itself: that of another attempt begins anew, and so
@@ -95,10 +101,10 @@ const defaults = Object.freeze({
 })
 
 const mostIntensity = 1000
-const optionNames = [...queueingNames, 'name', 'restart', 'retry', 'run', 'timeout'].toSorted()
+const optionNames = [...queueingNames, 'name', 'pool', 'restart', 'retry', 'run', 'timeout'].toSorted()
 const restartNames = ['intensity', 'period']
 const retryNames = ['backoff', 'initialInterval', 'jitter', 'maxAttempts', 'maxInterval', 'nonRetryable']
-const timeoutNames = ['attempt', 'heartbeat', 'queue', 'total'] as const
+const timeoutNames = ['attempt', 'heartbeat', 'pool', 'queue', 'total'] as const
 
 /** The retry policy asked for, defaults filled in. Expects options without problems. */
 export function resolveRetry(retry: RetryOptions | undefined): RetryPolicy {
@@ -129,7 +135,7 @@ export function resolveRestart(restart: ActivityOptions<never, unknown>['restart
   return Object.freeze({ intensity, periodMs: parseDuration(period, 'restart.period') })
 }
 
-/** The limits asked for; undefined: none. Expects options without problems. */
+/** The limits asked for, but that of the pool; undefined: none. Expects options without problems. */
 export function resolveTimeouts(
   timeout: TimeoutOptions = {},
 ): Pick<ActivitySpec, 'attemptTimeoutMs' | 'heartbeatTimeoutMs' | 'queueTimeoutMs' | 'totalTimeoutMs'> {
@@ -152,7 +158,7 @@ export function optionProblems(options: ActivityOptions<never, unknown>): string
   if (options.restart !== undefined) problems.push(...restartProblems(options.restart))
   if (options.retry !== undefined) problems.push(...retryProblems(options.retry))
   if (options.timeout !== undefined) problems.push(...timeoutProblems(options.timeout))
-  problems.push(...queueingProblems(options))
+  problems.push(...queueingProblems(options), ...pooledProblems(options, options.timeout?.pool))
   return problems
 }
 

@@ -6,6 +6,7 @@ import type { ActivityContext, ActivityLog, ActivitySpec } from '../../actors/ac
 import { RuntimeError } from '../../actors/errors.ts'
 import { optionProblems, resolveRestart, resolveRetry, resolveTimeouts } from './activity-options.ts'
 import type { ActivityOptions } from './activity-options.ts'
+import { resolvePooled } from './activity-pool.ts'
 import { isName } from './address.ts'
 import { resolveQueueing } from './queueing-options.ts'
 
@@ -28,12 +29,14 @@ export function activity<TInput, TOutput>(
   }
 
   const { name, run } = options
+  const queueing = resolveQueueing(options)
   const spec: ActivitySpec = Object.freeze({
     name,
     retry: resolveRetry(options.retry),
     restart: resolveRestart(options.restart),
     ...resolveTimeouts(options.timeout),
-    queueing: resolveQueueing(options),
+    queueing,
+    pool: resolvePooled(options, options.timeout?.pool, queueing),
     run: (context: ActivityContext) => run(context as ActivityContext<TInput>),
   })
   const logic = fromPromise<TOutput, TInput>(async ({ input, signal }) =>

@@ -1,5 +1,6 @@
 import type { AnyStateMachine, StateNode } from 'xstate'
 
+import { activitySpecOf } from '../../actors/activity.ts'
 import { poolSpecOf } from '../../actors/pool.ts'
 import {
   actionProblems,
@@ -46,8 +47,7 @@ export function isMachine(logic: unknown): logic is AnyStateMachine {
   return typeof root === 'object' && typeof config === 'object' && typeof implementations === 'object'
 }
 
-const permitLost =
-  "is a pool: with persist 'none' nobody could give its permits back once the process is gone"
+const permitLost = "with persist 'none' nobody could give its permits back once the process is gone"
 
 function walkMachine(
   machine: AnyStateMachine,
@@ -66,7 +66,8 @@ function walkMachine(
   }
   const descend = (place: string, logic: unknown) => {
     if (isMachine(logic)) walkMachine(logic, `${way}${place} > `, isVolatile, problems, seen)
-    if (isVolatile && poolSpecOf(logic) !== undefined) report(place, [permitLost])
+    if (isVolatile && poolSpecOf(logic) !== undefined) report(place, [`is a pool: ${permitLost}`])
+    if (isVolatile && activitySpecOf(logic)?.pool !== undefined) report(place, [`has a pool: ${permitLost}`])
   }
   reportImplementations(implementations, report)
   report(`${machine.id}, context`, contextProblems(machine.config.context))

@@ -34,6 +34,11 @@ export interface PoolRequest {
   readonly timeout?: Duration
 }
 
+/** What `pool()` answers: to be invoked, or to be the `pool` of activities. */
+export type PoolLogic = CallbackActorLogic<EventObject, PoolRequest | undefined> & {
+  readonly [poolSpecKey]: PoolSpec
+}
+
 const defaultPriority = 3
 
 /**
@@ -45,11 +50,13 @@ const defaultPriority = 3
  * `xstate.error.actor.<id>` arrives, with the code `POOL_TIMEOUT`; with `POOL_FULL` when 10,000 wait already, or their names
  * take up 512 KiB, or the pool has become smaller than the request. An input that cannot be is `OPTIONS_INVALID`.
  *
+ * As the `pool` of an `activity()` nothing need be invoked: each of its attempts has a permit while it runs.
+ *
  * In plain XState (`createActor`) the permit is given at once.
  *
  * @throws RuntimeError `OPTIONS_INVALID`; `ID_INVALID` when that cannot be a name
  */
-export function pool(options: PoolOptions): CallbackActorLogic<EventObject, PoolRequest | undefined> {
+export function pool(options: PoolOptions): PoolLogic {
   const name = checkInstanceId(options.name)
   const { permits } = options
   check('permits', permits, 1, mostPermits)

@@ -28,7 +28,8 @@ export interface QueueingOptions<TInput> {
   readonly fairness?: (call: { readonly input: TInput }) => string
   /**
    * 1, the most urgent, to 5, or a function of the input. While an attempt waits it rises by one class every 10 s, so
-   * the least urgent is as urgent as any after 40 s. A wrong answer fails the attempt with `OPTIONS_INVALID`. Default 3.
+   * the least urgent is as urgent as any after 40 s. While it waits for a permit of its `pool` it does not rise. A wrong
+   * answer fails the attempt with `OPTIONS_INVALID`. Default 3.
    */
   readonly priority?: Priority | ((call: { readonly input: TInput }) => Priority)
   /** How many attempts begin within how much time. Default: as many as like. */

@@ -6,9 +6,11 @@ import { remoteSpecKey, type RemoteSpec, type TaskFormat } from '../../actors/re
 import { activity } from './activity.ts'
 import { optionProblems } from './activity-options.ts'
 import type { ActivityOptions, RetryOptions, TimeoutOptions } from './activity-options.ts'
+import type { PooledOptions } from './activity-pool.ts'
 import { isName } from './address.ts'
+import type { QueueingOptions } from './queueing-options.ts'
 
-export interface RemoteActivityOptions {
+export interface RemoteActivityOptions<TInput = unknown> extends PooledOptions {
   /**
    * How its workers are asked. `msgpack`, the default: the input arrives as it is. `json`: for workers in other
    * languages; the input arrives as JSON writes it, so without `undefined`, and dates as text.
@@ -16,6 +18,8 @@ export interface RemoteActivityOptions {
   readonly format?: TaskFormat
   /** What its workers ask for: letters, digits, underscores and hyphens. */
   readonly name: string
+  /** Of an attempt that waits for a permit of the `pool`: 1, served first, to 5, or a function of the input. Default 3. */
+  readonly priority?: NonNullable<QueueingOptions<TInput>['priority']>
   /** When to try again. Absent: one attempt, and its error goes to the machine, as in XState. */
   readonly retry?: RetryOptions
   /**
@@ -53,7 +57,7 @@ const neverRetried = 'DELIVERIES_EXCEEDED'
  * `fields.problems`
  */
 export function remoteActivity<TInput, TOutput>(
-  options: RemoteActivityOptions,
+  options: RemoteActivityOptions<TInput>,
 ): PromiseActorLogic<TOutput, TInput> {
   const problems = remoteProblems(options)
   if (problems.length > 0) {
@@ -68,7 +72,9 @@ export function remoteActivity<TInput, TOutput>(
 }
 
 /** As an activity of a node: it fails there, because only workers do it. */
-function localForm<TInput, TOutput>(options: RemoteActivityOptions): ActivityOptions<TInput, TOutput> {
+function localForm<TInput, TOutput>(
+  options: RemoteActivityOptions<TInput>,
+): ActivityOptions<TInput, TOutput> {
   const { format: _, retry, ...others } = options
   const run = () => Promise.reject(workersOnly(options.name))
   if (retry === undefined) return { ...others, run }
@@ -84,12 +90,22 @@ function workersOnly(name: string): RuntimeError {
   return new RuntimeError('ACTIVITY_FAILED', `activity '${name}' is done by workers, for instances on a node`)
 }
 
-function remoteProblems(options: RemoteActivityOptions): string[] {
-  const { format, name, retry, timeout, ...others } = options ?? {}
+function remoteProblems(options: RemoteActivityOptions<never>): string[] {
+  const { format, name, pool, priority, retry, timeout, ...others } = options ?? {}
   const run = async () => {}
-  const problems = optionProblems({ name, run, ...(retry && { retry }), ...(timeout && { timeout }) })
+  const problems = optionProblems({
+    name,
+    run,
+    ...(pool !== undefined && { pool }),
+    ...(priority !== undefined && { priority }),
+    ...(retry && { retry }),
+    ...(timeout && { timeout }),
+  })
   for (const field of Object.keys(others)) {
-    problems.push(`${field} is not an option; there are format, name, retry, timeout`)
+    problems.push(`${field} is not an option; there are format, name, pool, priority, retry, timeout`)
+  }
+  if (pool === undefined && priority !== undefined) {
+    problems.push('priority is not an option here without a pool: workers take tasks in the order they came')
   }
   if (timeout !== undefined && 'heartbeat' in timeout) {
     problems.push('timeout.heartbeat is not an option here: a worker renews its task while its process lives')

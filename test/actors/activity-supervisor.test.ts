@@ -21,6 +21,7 @@ const spec: ActivitySpec = {
   heartbeatTimeoutMs: undefined,
   queueTimeoutMs: undefined,
   totalTimeoutMs: undefined,
+  pool: undefined,
   queueing: resolveQueueing({}),
   run: async () => undefined,
 }

@@ -141,7 +141,7 @@ describe('activity', () => {
 
     expect(error.code).toBe('OPTIONS_INVALID')
     expect(error.fields['problems']).toEqual([
-      'version is not an option; there are concurrency, fairness, name, priority, rate, restart, retry, run, timeout',
+      'version is not an option; there are concurrency, fairness, name, pool, priority, rate, restart, retry, run, timeout',
       expect.stringMatching(/^name must be 1 to 64 .*; got 'bad name'$/),
       "run must be a function; got 'charge'",
       'restart.often is not an option; there are intensity, period',
@@ -154,7 +154,7 @@ describe('activity', () => {
       'retry.jitter must be a number from 0 to 1; got 2',
       'retry.maxAttempts must be a whole number from 1, or Infinity; got 0',
       "retry.nonRetryable must be a list of error names or codes, or a function; got [ '' ]",
-      'timeout.slot is not an option; there are attempt, heartbeat, queue, total',
+      'timeout.slot is not an option; there are attempt, heartbeat, pool, queue, total',
       'timeout.attempt must be above 0',
       expect.stringMatching(/^timeout\.heartbeat must be .*; got 'often'$/),
       'timeout.queue must be above 0',

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 
 import type { BulkRecord } from '../../../actors/bulk.ts'
+import { waitEndsAt } from '../../../actors/permits.ts'
 import type { PermitRecord } from '../../../actors/pool.ts'
 import type { ActivityRecord, Timer } from '../../../actors/record.ts'
 import type { InstanceSnapshot } from '../../client/instance-snapshot.ts'
@@ -128,9 +129,10 @@ function activityColumns({ now, style }: View): Column<ActivityRecord>[] {
     { title: 'ASKED FOR', text: ({ startedAt }) => `${formatAge(now - startedAt)} ago` },
     {
       title: 'NOW',
-      text: ({ bulk, deadlineAt, permit, retryAt }) => {
+      text: activity => {
+        const { bulk, permit, retryAt } = activity
         if (bulk !== undefined) return progressText(bulk)
-        if (permit !== undefined) return permitText(permit, deadlineAt, now)
+        if (permit !== undefined) return permitText(permit, waitEndsAt(activity), now)
         return retryAt === undefined ? 'running' : `next attempt ${formatDue(retryAt, now)}`
       },
     },
@@ -156,9 +158,9 @@ function progressText({ completed, failed, running, total }: BulkRecord): string
   return `${completed} of ${total} done${failures}, ${running.length} running`
 }
 
-function permitText({ isHeld, pool }: PermitRecord, deadlineAt: number | undefined, now: number): string {
-  if (isHeld) return `holds permits of pool ${pool}`
-  const limit = deadlineAt === undefined ? '' : `, at the latest ${formatDue(deadlineAt, now)}`
+function permitText({ claim, isHeld, pool }: PermitRecord, endsAt: number | undefined, now: number): string {
+  if (isHeld) return claim === undefined ? `holds permits of pool ${pool}` : `running, by pool ${pool}`
+  const limit = endsAt === undefined ? '' : `, at the latest ${formatDue(endsAt, now)}`
   return `waits for pool ${pool}${limit}`
 }
 
