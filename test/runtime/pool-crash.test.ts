@@ -2,12 +2,12 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-import { connect as connectNats, type KvEntry } from 'nats'
 import { describe, expect, it } from 'vitest'
 
-import { decodeRecord } from '../../src/codec/record.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
 import { connect } from '../../src/index.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
+import { holdersAtOnce } from '../support/permit-holders.ts'
 import { siteSize, visitor } from '../support/pools.ts'
 import { forkScript, nextMessage } from '../support/processes.ts'
 import { randomFrom } from '../support/random.ts'
@@ -29,30 +29,8 @@ async function crash(node: ChildProcess): Promise<void> {
   await exited
 }
 
-/** How many were inside at a time, at most, and how many have ever been: by every revision of all, in their order. */
-async function insideAtOnce(namespace: string): Promise<{ most: number; ever: number }> {
-  const nc = await connectNats({ servers: sharedServerUrl() })
-  try {
-    const bucket = await nc.jetstream().views.kv(`hf_${namespace}_instances`)
-    const inside = new Set<string>()
-    const ever = new Set<string>()
-    let most = 0
-    // The library hands on nothing at all for what is no entry.
-    for await (const entry of (await bucket.history()) as AsyncIterable<KvEntry | undefined>) {
-      // What the bucket has of its own.
-      if (entry === undefined || entry.value.length === 0) continue
-      const { id, snapshot, workflow } = decodeRecord(entry.value)
-      if (workflow !== visitor.name) continue
-      const isInside = (snapshot.value as { onSite?: string }).onSite === 'inside'
-      if (isInside) ever.add(id)
-      if (isInside) inside.add(id)
-      else inside.delete(id)
-      most = Math.max(most, inside.size)
-    }
-    return { most, ever: ever.size }
-  } finally {
-    await nc.close()
-  }
+function isInside({ snapshot }: InstanceRecord): boolean {
+  return (snapshot.value as { onSite?: string }).onSite === 'inside'
 }
 
 describe('a pool whose nodes are killed again and again', () => {
@@ -86,7 +64,7 @@ describe('a pool whose nodes are killed again and again', () => {
       await expect.poll(() => client.pool('sites'), { timeout: 30_000 }).toMatchObject(empty)
 
       expect(new Set(results)).toEqual(new Set(['seen']))
-      expect(await insideAtOnce(namespace)).toEqual({ most: siteSize, ever: count })
+      expect(await holdersAtOnce(namespace, visitor.name, isInside)).toEqual({ most: siteSize, ever: count })
     },
   )
 })

@@ -1,6 +1,6 @@
 import { assign, setup } from 'xstate'
 
-import type { QueueingOptions, RetryOptions, TimeoutOptions } from '../../src/index.ts'
+import type { PooledOptions, QueueingOptions, RetryOptions, TimeoutOptions } from '../../src/index.ts'
 import { activity } from '../../src/workflow/activity.ts'
 import { defineWorkflow } from '../../src/workflow/define-workflow.ts'
 
@@ -58,7 +58,8 @@ interface Call {
 /** Does one job through an activity that is held to limits, unless it leaves before. */
 export function jobOf(
   site: Site,
-  options: QueueingOptions<Job> & { readonly retry?: RetryOptions; readonly timeout?: TimeoutOptions },
+  options: QueueingOptions<Job> &
+    PooledOptions & { readonly retry?: RetryOptions; readonly timeout?: TimeoutOptions },
   name = 'job',
 ) {
   return defineWorkflow(
