@@ -4,12 +4,13 @@
  * `pool()` stands for permits: its machine is told when it has them. An activity with a pool wants one for each attempt:
  *
  * ```
- *            asks                grant              done, failed for good, not wanted any more
- *   begins ────────▶ waits ─────────────▶ attempt ─────────────────────────────────────────────▶ over, permit given back
- *      ▲               │ timeout, refusal    │ ▲ │ failed, another may cure it: permit given back
- *      │               ▼                     └─┘ ▼
- *      │             failed        lost: next    waits for `retryAt`
- *      └──────────────────────────────────────────┘  is due
+ *                asks             granted           done, failed for good, no longer wanted: gives it back
+ *   is to begin ───────▶ waits ─────────────▶ attempt ────────────────────────────────────────────────────▶ over
+ *     ▲                    │                   ▲ │ │                                                         ▲
+ *     │                    │      lost: as the └─┘ │ failed: gives it back                                   │
+ *     │ due                │      next one         ▼                                                         │
+ *     └────────────────────┼──────────────── waits for `retryAt`                                             │
+ *                          └──────── timeout, or no longer wanted: gives up its place ───────────────────────┘
  * ```
  *
  * What happens when the process dies
@@ -132,7 +133,7 @@ function claimNumberOf({ incarnation, permit }: ActivityRecord): number {
   return permit?.claim ?? incarnation
 }
 
-/** The number under which it is told how it ended: while it waits for a permit, by its pool, else by whoever does the work. */
+/** Under which number it is told how it ended: by its pool while it waits for a permit, else by whoever does the work. */
 export function addresseeOf(activity: ActivityRecord): number {
   return isWaiting(activity) ? claimNumberOf(activity) : activity.incarnation
 }

@@ -63,7 +63,7 @@ export interface RestartOptions {
   readonly period?: Duration
 }
 
-/** When one is met, the error has the code `ACTIVITY_TIMEOUT`, and fields that say which; that of `pool` is `POOL_TIMEOUT`. */
+/** When one is met, the error has the code `ACTIVITY_TIMEOUT`, and fields that say which; for `pool` it is `POOL_TIMEOUT`. */
 export interface TimeoutOptions {
   /** How long one attempt may take, above 0. Then its signal is aborted and the attempt fails. Default for ever. */
   readonly attempt?: Duration

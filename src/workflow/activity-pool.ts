@@ -8,11 +8,11 @@ import type { PoolLogic } from './pool.ts'
 /** How many attempts run at a time on all nodes together, of all activities that share a pool. */
 export interface PooledOptions {
   /**
-   * What `pool()` answers. An attempt begins once its instance has a permit, for which it waits by its priority, and gives it
-   * back when it ends, also when another one follows: that asks anew. What waits is stored, has no slot of its node,
-   * and leaves memory with its instance. An attempt that is lost with its process is followed by one with the same permit, and
-   * an instance that is paused or suspended keeps it. An attempt that is no longer wanted gives it back at once, whatever its
-   * work still does: mind the `signal`. Default: none is needed.
+   * What `pool()` answers. An attempt begins once its instance has a permit, for which it waits by its priority, and gives
+   * it back when it ends, also when another one follows: that asks anew. What waits is stored, has no slot of its node, and
+   * leaves memory with its instance. An attempt that is lost with its process is followed by one with the same permit, and
+   * an instance that is paused or suspended keeps it. An attempt that is no longer wanted gives it back at once, whatever
+   * its work still does: mind the `signal`. Default: none is needed.
    */
   readonly pool?: PoolLogic
 }

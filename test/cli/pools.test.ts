@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest'
 
+import { pool } from '../../src/index.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 import { startNode } from '../support/node.ts'
 import { visitor } from '../support/pools.ts'
+import { jobOf, Site } from '../support/queueing.ts'
 import { run } from './surroundings.ts'
 
 it('holdfast pools lists who holds permits and how many wait, for people and for programs', async () => {
@@ -36,4 +38,26 @@ it('holdfast pools lists who holds permits and how many wait, for people and for
     },
   ])
   expect(shown.stdout).toContain('holds permits of pool sites')
+})
+
+it('holdfast show and holdfast tree tell which activities wait for a pool, and which have a permit', async () => {
+  const namespace = freshNamespace()
+  const cli = async (...args: string[]) =>
+    (await run([...args, '--namespace', namespace], { server: sharedServerUrl() })).stdout
+  const options = { pool: pool({ name: 'beds', permits: 1 }), timeout: { pool: '5m' } } as const
+  const { client } = await startNode({ namespace, workflows: [jobOf(new Site(), options)] })
+  for (const [index, name] of ['first', 'second'].entries()) {
+    await client.start('job', { id: name, input: { name } })
+    const held = async () => (await client.pool('beds'))?.[index === 0 ? 'held' : 'waiting']
+    await expect.poll(held, { timeout: 10_000 }).toEqual(index === 0 ? [expect.anything()] : 1)
+  }
+  await client.instance('job', 'first').waitFor(s => s.running.length === 1, { timeout: '10s' })
+
+  const shown = [await cli('show', 'job/first'), await cli('show', 'job/second')]
+  const tree = await cli('tree')
+
+  expect(shown[0]).toMatch(/\n +work .* running, by pool beds/)
+  expect(shown[1]).toMatch(/\n +work .* waits for pool beds, at the latest in (5 min|4 min \d+ s)/)
+  expect(tree).toMatch(/job\/first {2}working\n.* work {2}attempt 1 running {2}since/)
+  expect(tree).toMatch(/job\/second {2}working\n.* work {2}attempt 1 waits for pool beds {2}since/)
 })

@@ -66,14 +66,24 @@ describe('encodeRecord and decodeRecord', () => {
     const waiting = (permit: object): InstanceRecord =>
       ({ ...sample, activities: [{ ...sample.activities[0]!, permit }] }) as InstanceRecord
 
-    for (const isHeld of [true, false]) {
-      const stored = waiting({ pool: 'sites', isHeld })
+    const permits = [
+      { pool: 'sites', isHeld: true },
+      { pool: 'sites', isHeld: false },
+      { pool: 'sites', isHeld: true, claim: 7 },
+      { pool: 'sites', isHeld: false, claim: 7, askedAt: 1_000, dueAt: 6_000 },
+    ]
+    for (const permit of permits) {
+      const stored = waiting(permit)
       expect(decodeRecord(encodeRecord(stored))).toStrictEqual(stored)
     }
-    expect(errorOf(() => decodeRecord(encodeRecord(waiting({ pool: 'sites' }))))).toMatchObject({
-      code: 'RECORD_MALFORMED',
-      fields: { field: 'activities[0].permit.isHeld' },
-    })
+    const wrong = { isHeld: undefined, claim: -1, askedAt: 'now', dueAt: Number.NaN }
+    for (const [field, value] of Object.entries(wrong)) {
+      const stored = waiting({ pool: 'sites', isHeld: true, [field]: value })
+      expect(errorOf(() => decodeRecord(encodeRecord(stored)))).toMatchObject({
+        code: 'RECORD_MALFORMED',
+        fields: { field: `activities[0].permit.${field}` },
+      })
+    }
   })
 
   it('give back the progress of a bulk, and what it owes', () => {

@@ -178,6 +178,18 @@ describe('activities with a pool', () => {
     expect(begun.toSorted()).toEqual(['second 2', 'third 1'])
   })
 
+  it('fail when they cannot tell their priority, and run nothing', async () => {
+    const site = new Site()
+    const node = await startNode({ workflows: [jobOf(site, { pool: beds, priority: () => 9 as never })] })
+
+    const handle = await start(node, { name: 'first' })
+
+    const { context } = await handle.waitFor(snapshot => snapshot.matches('failed'), soon)
+    expect(context.answer).toBe('OPTIONS_INVALID')
+    expect(site.begun).toEqual([])
+    expect(await node.client.pool('beds')).toBeUndefined()
+  })
+
   it('of workers are given out to no more workers at once than there are permits', async () => {
     const chore = remoteActivity<Job, string>({ name: 'chore', pool: beds })
     const machine = setup({
