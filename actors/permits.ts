@@ -139,15 +139,12 @@ export function addresseeOf(activity: ActivityRecord): number {
 }
 
 /** It has the permit, and waits no longer. */
-function granted({ deadlineAt, permit, ...activity }: ActivityRecord): ActivityRecord {
+function granted({ permit, ...activity }: ActivityRecord): ActivityRecord {
   const { claim, pool } = permit!
-  if (claim === undefined) return { ...activity, permit: { pool, isHeld: true } }
-  // The deadline of an activity is for all its attempts.
-  return {
-    ...activity,
-    ...(deadlineAt !== undefined && { deadlineAt }),
-    permit: { pool, isHeld: true, claim },
-  }
+  // The deadline of `pool()` is for its wait, that of an activity for all its attempts.
+  return claim === undefined
+    ? { ...activity, deadlineAt: undefined, permit: { pool, isHeld: true } }
+    : { ...activity, permit: { pool, isHeld: true, claim } }
 }
 
 /** When the wait of an invocation for a permit has been too long. */
