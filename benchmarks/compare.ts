@@ -87,7 +87,7 @@ const counts = new Map<string, number>()
 
 /** One repetition; the first of a program also finds out how many operations it takes. */
 async function measure(program: string): Promise<{ perSecond: number; noisy: boolean }> {
-  const started = await ContestantProcess.start(program, interrupted)
+  const started = await ContestantProcess.start({ script: program }, interrupted)
   if (typeof started === 'string') throw new Error(started)
   await using contestant = started
   const order = (count: number) =>

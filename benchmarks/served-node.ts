@@ -9,12 +9,14 @@ export interface Measures {
   /** Processor time since the process began. */
   readonly cpuMs: number
   readonly heapMiB: number
+  /** Served. */
+  readonly partitions: number
   readonly rssMiB: number
   /** Instances in memory. */
   readonly resident: number
 }
 
-type Alive = Pick<Measures, 'activities' | 'resident'>
+type Alive = Pick<Measures, 'activities' | 'partitions' | 'resident'>
 
 /** Measure yourself; after garbage was collected, if it is asked for. */
 export interface MeasureOrder {
@@ -58,7 +60,7 @@ export async function serve<Order extends { readonly type: string } = never>(
   obey: (order: Order) => void = () => {},
 ): Promise<void> {
   process.on('disconnect', () => process.exit())
-  let alive = (): Alive => ({ activities: 0, resident: 0 })
+  let alive = (): Alive => ({ activities: 0, partitions: 0, resident: 0 })
   process.on('message', (order: MeasureOrder | Order) => {
     if (isMeasure(order)) tell<ServedNews>({ type: 'measured', measures: measure(order.gc, alive()) })
     else obey(order)
@@ -71,8 +73,8 @@ export async function serve<Order extends { readonly type: string } = never>(
   })
   const node = await createNode({ ...options, log, workflows })
   alive = () => {
-    const { activities, resident } = node.status()
-    return { activities: activities.running, resident }
+    const { activities, partitions, resident } = node.status()
+    return { activities: activities.running, partitions: partitions.serving, resident }
   }
   tell<ServedNews>({ type: 'serving', at: preciseNow() })
 }
@@ -95,7 +97,7 @@ function logTo(onRecovered: (partitions: number) => void) {
   return pino({ level: 'info' }, { write })
 }
 
-function measure(gc: boolean, { activities, resident }: Alive): Measures {
+function measure(gc: boolean, alive: Alive): Measures {
   // The second time takes what finalisers of the first have let go.
   for (let round = 0; gc && round < 2; round++) globalThis.gc!()
   const { heapUsed, rss } = process.memoryUsage()
@@ -104,7 +106,6 @@ function measure(gc: boolean, { activities, resident }: Alive): Measures {
     cpuMs: (system + user) / 1000,
     heapMiB: heapUsed / mebibyte,
     rssMiB: rss / mebibyte,
-    activities,
-    resident,
+    ...alive,
   }
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-import { contestants } from './contestants.ts'
+import { contestants, isScaled } from './contestants.ts'
 import { plans } from './plan.ts'
 
 export interface ContestOptions {
@@ -24,8 +24,10 @@ const help = `Measures Holdfast, and beside it what a user would pick instead.
 
   npm run bench -- [options]          Holdfast and the limits of its NATS
   npm run bench:peers -- [options]    beside all others
+  npm run bench:scale -- [options]    Holdfast on one to four nodes, and on three servers with three replicas (W8)
 
   --only <names>         ${Object.keys(contestants).join(',')}
+                         (default: all but those with a number in their name)
   --workload <names>     ${Object.keys(plans).join(',')} (default: all)
   --concurrency <list>   operations on their way; instances of W5, children of W6, watchers of W7
                          (default: those of each workload)
@@ -54,7 +56,7 @@ export function readArguments(): ContestOptions {
     concurrencies: concurrency?.split(',').map(text => whole('concurrency', text, 1)),
     count: count === undefined ? undefined : whole('count', count, 1),
     json: json === true,
-    names: chosen('only', only, Object.keys(contestants)),
+    names: chosen('only', only, Object.keys(contestants), name => !isScaled(name)),
     out,
     quietMs: 1000 * whole('quiet', values.quiet ?? '20', 0),
     retries: whole('retries', values.retries ?? '2', 0),
@@ -90,8 +92,13 @@ function read() {
   }
 }
 
-function chosen(option: string, given: string | undefined, all: readonly string[]): readonly string[] {
-  if (given === undefined) return all
+function chosen(
+  option: string,
+  given: string | undefined,
+  all: readonly string[],
+  isByDefault: (name: string) => boolean = () => true,
+): readonly string[] {
+  if (given === undefined) return all.filter(isByDefault)
   const names = given.split(',')
   const unknown = names.find(name => !all.includes(name))
   return unknown === undefined ? names : refuse(`--${option} knows ${all.join(', ')}; got '${unknown}'`)

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 
+import type { Program } from './contestants.ts'
 import type { About, News, Order, RunOrder } from './protocol.ts'
 
 type Ready = Extract<News, { readonly type: 'ready' }>
@@ -29,13 +30,12 @@ export class ContestantProcess implements AsyncDisposable {
   /**
    * Starts it; answers why not when it cannot take part on this machine.
    *
-   * @param script the program, compiled
    * @throws Error when it fails to start
    */
-  static async start(script: string, signal: AbortSignal): Promise<ContestantProcess | string> {
+  static async start({ args, script }: Program, signal: AbortSignal): Promise<ContestantProcess | string> {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => kept.test(name)))
     // In a group of its own: Ctrl-C is for the runner.
-    const child = fork(script, { detached: true, env })
+    const child = fork(script, args, { detached: true, env })
     try {
       const news = await next(child, signal)
       if (news.type === 'ready') return new ContestantProcess(child, news, signal)

@@ -18,7 +18,7 @@ export interface Taken {
 }
 
 /** The processes at the root of each role. Those below belong to the nearest root above. */
-export type Roots = Readonly<Partial<Record<Role, number>>>
+export type Roots = Readonly<Partial<Record<Role, number | readonly number[]>>>
 
 /** Clock ticks a second, everywhere on Linux. */
 const ticks = 100
@@ -54,7 +54,10 @@ function difference(before: Reading, after: Reading): Taken {
 }
 
 function read(roots: Roots): Reading {
-  const roleOf = new Map(Object.entries(roots).map(([role, pid]) => [pid, role as Role]))
+  const roleOf = new Map<number, Role>()
+  for (const [role, pids] of Object.entries(roots)) {
+    for (const pid of [pids].flat()) roleOf.set(pid, role as Role)
+  }
   const processes = readProcesses()
   const byRole = new Map<Role, number>()
   const members = new Map<Role, number[]>()

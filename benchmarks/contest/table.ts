@@ -1,5 +1,5 @@
 /** Tables of measurements, as Markdown. */
-import { contestants } from './contestants.ts'
+import { contestants, isScaled } from './contestants.ts'
 import { merged, quantile } from './histogram.ts'
 import { groupOf, type Measurement } from './measurement.ts'
 import { plans, probes } from './plan.ts'
@@ -42,11 +42,19 @@ export function median(values: readonly number[]): number {
 /** A table for each workload, and what was run with which settings on which machine. */
 export function tablesOf(measurements: readonly Measurement[]): string {
   const groups = groupsOf(measurements)
-  const tables = Object.entries({ ...plans, ...probes }).map(([workload, { title, unit }]) => {
-    const rows = groups.filter(({ first }) => first.workload === workload)
+  const table = (title: string, unit: string, rows: readonly Group[]) => {
     if (rows.length === 0) return ''
     const header = `| | c | ${unit}/s (least to most) | of Holdfast | of the limit | p50 ms | p99 ms | CPU s per 1,000: server + runtime + client | MiB | more |\n|---|---|---|---|---|---|---|---|---|---|\n`
     return `### ${title}\n\n${header}${rows.map(row => rowOf(row, groups)).join('')}\n`
+  }
+  const tables = Object.entries({ ...plans, ...probes }).map(([workload, { title, unit }]) => {
+    const rows = groups.filter(({ first }) => first.workload === workload)
+    const lone = rows.filter(({ first }) => !isScaled(first.contestant))
+    const scaled = rows.filter(({ first }) => isScaled(first.contestant))
+    const sizes = new Set(scaled.map(({ first }) => first.concurrency))
+    const beside = lone.filter(({ first }) => first.contestant === 'holdfast' && sizes.has(first.concurrency))
+    const larger = scaled.length === 0 ? [] : [...beside, ...scaled]
+    return `${table(title, unit, lone)}${table(`W8, more nodes or replicas. ${title}`, unit, larger)}`
   })
   return `${surroundingsOf(measurements)}\n${tables.join('')}`
 }

@@ -1,84 +1,112 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 
-import { connect, startServer, type Client, type NatsServer } from '../../src/index.ts'
+import { partitionsFor } from '../../actors/assignment.ts'
+import { connect, type Client, type NatsServer } from '../../src/index.ts'
+import type { Scale } from '../contest/contestants.ts'
 import { readerOf, type DiaryReader } from '../contest/diary.ts'
 import type { Roots } from '../contest/meter.ts'
+import { NatsServers } from '../nats-servers.ts'
 import { NodeProcess } from '../node-process.ts'
 import type { MeasureOrder, ServedNews } from '../served-node.ts'
 import type { HoldfastNodeOptions } from './holdfast-node.ts'
 
 export const partitions = 32
 
+const lookEveryMs = 50
+const shareWithinMs = 60_000
+
 type Node = NodeProcess<MeasureOrder, ServedNews>
 
-/** The nats-server and the node, each of which can be killed and comes again. */
+/** The nats-servers and the nodes, the first of which can be killed and comes again. */
 export class HoldfastServers implements AsyncDisposable {
   readonly client: Client
   readonly diary: DiaryReader
   readonly #folder: string
-  #node: Node
-  #server: NatsServer
+  readonly #nodes: Node[]
+  readonly #servers: NatsServers
 
-  private constructor(folder: string, server: NatsServer, node: Node, client: Client) {
+  private constructor(folder: string, servers: NatsServers, nodes: Node[], client: Client) {
     this.#folder = folder
-    this.#server = server
-    this.#node = node
+    this.#servers = servers
+    this.#nodes = nodes
     this.client = client
     this.diary = readerOf(diaryIn(folder))
   }
 
-  static async start(): Promise<HoldfastServers> {
+  /** Resolves when each node serves its share of the partitions. */
+  static async start({ nodes: count, servers: serverCount }: Scale): Promise<HoldfastServers> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-contest-'))
-    const server = await startServer({
-      path: process.env['HOLDFAST_NATS_SERVER'],
-      storeDir: join(folder, 'store'),
-    })
-    const node = await startNode(folder, server)
-    return new HoldfastServers(folder, server, node, await connect(connectionTo(server)))
+    const servers = await NatsServers.start({ count: serverCount })
+    const names = Array.from({ length: count }, (_, index) => nameOf(index))
+    // The first makes the namespace.
+    const nodes = [await startNode(folder, servers, 0)]
+    const others = names.slice(1).map((_, index) => startNode(folder, servers, index + 1))
+    nodes.push(...(await Promise.all(others)))
+    await Promise.all(nodes.map((node, index) => untilServing(node, nameOf(index), names)))
+    return new HoldfastServers(folder, servers, nodes, await connect(connectionTo(servers)))
   }
 
   get server(): NatsServer {
-    return this.#server
+    return this.#servers.running[0]!
   }
 
   roots(): Roots {
-    return { client: process.pid, runtime: this.#node.pid, server: this.#server.pid }
+    return {
+      client: process.pid,
+      runtime: this.#nodes.map(({ pid }) => pid),
+      server: this.#servers.running.map(({ pid }) => pid),
+    }
   }
 
-  /** Kills the node and starts it again; resolves when it serves. */
+  /** Kills the first node and starts it again; resolves when it serves. */
   async crashNode(): Promise<void> {
-    await this.#node.kill()
-    this.#node = await startNode(this.#folder, this.#server)
+    await this.#nodes[0]!.kill()
+    this.#nodes[0] = await startNode(this.#folder, this.#servers, 0)
   }
 
-  /** Kills the nats-server and starts it again; resolves when it takes requests. */
-  async crashServer(): Promise<void> {
-    const { binaryPath: path, port, storeDir } = this.#server
-    this.#server.kill('SIGKILL')
-    await this.#server.exited
-    this.#server = await startServer({ path, port, storeDir })
+  /** Kills the first nats-server and starts it again; resolves when it takes requests. */
+  crashServer(): Promise<void> {
+    return this.#servers.crash()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.client[Symbol.asyncDispose]()
-    await this.#node.kill()
-    await this.#server.stop()
+    await Promise.all(this.#nodes.map(node => node.kill()))
+    await this.#servers[Symbol.asyncDispose]()
     await rm(this.#folder, { recursive: true, force: true })
   }
 }
 
-async function startNode(folder: string, server: NatsServer): Promise<Node> {
-  const node = { ...connectionTo(server), name: 'node', partitions }
+async function startNode(folder: string, servers: NatsServers, index: number): Promise<Node> {
+  const replicas = servers.running.length
+  const node = { ...connectionTo(servers), name: nameOf(index), partitions, replicas }
   const options: HoldfastNodeOptions = { diary: diaryIn(folder), node }
   const started: Node = new NodeProcess('contestants/holdfast-node', options, new AbortController().signal)
   await started.next('serving')
   return started
 }
 
-function connectionTo({ url }: NatsServer) {
-  return { servers: url, namespace: 'contest' }
+/** @throws Error when it has another share for a minute than the one it should have */
+async function untilServing(node: Node, name: string, names: readonly string[]): Promise<void> {
+  const share = partitionsFor(name, names, partitions).size
+  const giveUpAt = performance.now() + shareWithinMs
+  for (;;) {
+    const { measures } = await node.ask({ type: 'measure', gc: false }, 'measured')
+    if (measures.partitions === share) return
+    if (performance.now() > giveUpAt) throw new Error(`${name} serves ${measures.partitions} of ${share}`)
+    await pause(lookEveryMs)
+  }
+}
+
+function nameOf(index: number): string {
+  return `node-${index}`
+}
+
+function connectionTo({ urls }: NatsServers) {
+  return { servers: urls, namespace: 'contest' }
 }
 
 function diaryIn(folder: string): string {

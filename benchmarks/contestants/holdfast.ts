@@ -1,8 +1,9 @@
-/** Holdfast: one node, one nats-server that syncs every write. */
+/** Holdfast, as large as it is told; every nats-server syncs every write. */
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { isRuntimeError } from '../../src/index.ts'
 import { takePart } from '../contest/contestant.ts'
+import type { Scale } from '../contest/contestants.ts'
 import { counters } from '../contest/counters.ts'
 import { crash } from '../contest/crash.ts'
 import { fanOut } from '../contest/fan-out.ts'
@@ -22,8 +23,12 @@ type Timed = ReturnType<typeof timedWith>
 const reconnectMs = 30_000
 const retryMs = 50
 
+const single: Scale = { nodes: 1, servers: 1 }
+/** Nothing is said by `bench:compare`. */
+const scale = process.argv[2] === undefined ? single : (JSON.parse(process.argv[2]) as Scale)
+
 await takePart(async () => {
-  const servers = await HoldfastServers.start()
+  const servers = await HoldfastServers.start(scale)
   const { client, diary, server } = servers
   const slow = {
     diary,
@@ -54,7 +59,12 @@ await takePart(async () => {
   return {
     about: {
       durability: 'power loss (sync_interval: always)',
-      settings: { partitions, syncInterval: server.syncInterval ?? 'unknown' },
+      settings: {
+        nodes: scale.nodes,
+        partitions,
+        replicas: scale.servers,
+        syncInterval: server.syncInterval ?? 'unknown',
+      },
       versions: { nats: server.serverVersion, node: process.version },
     },
     roots: () => servers.roots(),
@@ -88,7 +98,8 @@ await takePart(async () => {
       }),
       'crash-node': crash({ ...slow, crash: () => servers.crashNode() }),
       'crash-server': crash({ ...slow, crash: () => servers.crashServer() }),
-      idle,
+      // On servers of its own, and so the same whatever the scale.
+      ...(scale.nodes === 1 && scale.servers === 1 && { idle }),
       family: family({
         async run(id, count) {
           const handle = await client.start('parent', { id, input: { count } })
