@@ -1,7 +1,9 @@
 /** How a workload is measured. */
 export interface Plan {
-  /** How many operations are on their way at a time (W5: instances, W6: children, W7: watchers), one measurement each. */
+  /** One measurement each. */
   readonly concurrencies: readonly number[]
+  /** What they are numbers of, if not of operations that are on their way at a time. */
+  readonly concurrentlyOf?: string
   /** How many operations; `seconds`: as many as take as long as asked for; `concurrency`: all at once. */
   readonly count: number | 'concurrency' | 'seconds'
   /** What bounds Holdfast: a raw workload of the probe, and how often that is done for each operation. */
@@ -38,18 +40,21 @@ export const plans: Readonly<Record<string, Plan>> = {
   'crash-server': crash('the server'),
   idle: {
     concurrencies: [100_000],
+    concurrentlyOf: 'idle instances',
     count: 'concurrency',
     title: 'W5: idle instances, a thousand of which are woken',
     unit: 'starts',
   },
   family: {
     concurrencies: [1000, 10_000],
+    concurrentlyOf: 'children',
     count: 'concurrency',
     title: 'W6: one parent, so many children, all results',
     unit: 'children',
   },
   'fan-out': {
     concurrencies: [1, 10, 100, 1000],
+    concurrentlyOf: 'watchers',
     count: 5000,
     title: 'W7: so many watchers, 1,000 events a second; from the step to the watcher',
     unit: 'events',
