@@ -17,6 +17,7 @@ import { printFigures, runScript, type Surroundings } from './script.ts'
 import type { Measures } from './served-node.ts'
 import { readSettings } from './settings.ts'
 import { rounded } from './spread.ts'
+import { trendOf } from './trend.ts'
 
 const help = `Measures what instances that have ended leave in the memory of their node.
 
@@ -134,13 +135,9 @@ async function measure(node: HeapNode, gc: boolean): Promise<Measures> {
   return (await node.ask({ type: 'measure', gc }, 'measured')).measures
 }
 
-/** By how much it rises with each instance: least squares. */
+/** By how much it rises with each instance. */
 function slopeOf(samples: readonly Sample[], valueOf: (sample: Sample) => number): number {
-  const mean = (of: (sample: Sample) => number) =>
-    samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length
-  const [meanEnded, meanValue] = [mean(({ ended }) => ended), mean(valueOf)]
-  const covariance = mean(sample => (sample.ended - meanEnded) * (valueOf(sample) - meanValue))
-  return covariance / mean(({ ended }) => (ended - meanEnded) ** 2)
+  return trendOf(samples.map(sample => [sample.ended, valueOf(sample)])).slope
 }
 
 function hundredths(value: number): number {

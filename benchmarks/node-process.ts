@@ -25,8 +25,9 @@ export class NodeProcess<Order extends Typed, News extends Typed> implements Asy
       detached: true,
       execArgv: ['--expose-gc'],
     })
-    interrupted.addEventListener('abort', () => this.#child.kill('SIGKILL'))
     const ended = new AbortController()
+    // Those that have ended do not stay with a signal that outlives them.
+    interrupted.addEventListener('abort', () => this.#child.kill('SIGKILL'), { signal: ended.signal })
     this.#over = AbortSignal.any([interrupted, ended.signal])
     this.#child.once('exit', (code, signal) => {
       ended.abort(new Error(`the process of the node ended with ${signal ?? `code ${code}`}`))

@@ -19,8 +19,22 @@ export interface Surroundings {
  * @param print the figures for people
  */
 export async function runScript<F>(
-  { json, ...settings }: { readonly json: boolean },
+  settings: { readonly json: boolean },
   measure: (surroundings: Surroundings) => Promise<F>,
+  print: (figures: F) => string,
+): Promise<void> {
+  const measureBesideServer = async (interrupted: AbortSignal) => {
+    await using server = await startServer({ path: process.env['HOLDFAST_NATS_SERVER'] }, interrupted)
+    const figures = await measure({ servers: server.url, interrupted })
+    return { figures, nats: server.serverVersion }
+  }
+  await runAlone(settings, measureBesideServer, print)
+}
+
+/** The same for a script that starts its nats-servers itself; it answers their version with its figures. */
+export async function runAlone<F>(
+  { json, ...settings }: { readonly json: boolean },
+  measure: (interrupted: AbortSignal) => Promise<{ readonly figures: F; readonly nats: string }>,
   print: (figures: F) => string,
 ): Promise<void> {
   const interruption = new AbortController()
@@ -30,11 +44,10 @@ export async function runScript<F>(
     process.once(name, () => interruption.abort(new Error('interrupted')))
   }
   try {
-    await using server = await startServer({ path: process.env['HOLDFAST_NATS_SERVER'] }, interrupted)
-    const figures = await measure({ servers: server.url, interrupted })
+    const { figures, nats } = await measure(interrupted)
     const processors = cpus()
     const environment = {
-      nats: server.serverVersion,
+      nats,
       node: process.version,
       processors: `${processors.length} × ${processors[0]?.model}`,
       ...settings,

@@ -34,6 +34,8 @@ export type ServedNews =
   | { readonly type: 'measured'; readonly measures: Measures }
 
 export interface ServedOptions extends Omit<NodeOptions, 'log' | 'workflows'> {
+  /** From which level on the log is passed on. Default `warn`. */
+  readonly log?: 'error' | 'warn'
   readonly partitions: number
 }
 
@@ -67,7 +69,7 @@ export async function serve<Order extends { readonly type: string } = never>(
   })
   tell<ServedNews>({ type: 'up', at: preciseNow(), measures: measure(true, alive()) })
   let recovered = 0
-  const log = logTo(partitions => {
+  const log = logTo(options.log ?? 'warn', partitions => {
     recovered += partitions
     if (recovered === options.partitions) tell<ServedNews>({ type: 'recovered', at: preciseNow() })
   })
@@ -83,8 +85,8 @@ function isMeasure(order: { readonly type: string }): order is MeasureOrder {
   return order.type === 'measure'
 }
 
-/** Only its log tells when a node has recovered. What is wrong is passed on. */
-function logTo(onRecovered: (partitions: number) => void) {
+/** Only its log tells when a node has recovered. What is wrong is passed on, from that level. */
+function logTo(least: 'error' | 'warn', onRecovered: (partitions: number) => void) {
   const write = (line: string) => {
     const { level, msg, partitions } = JSON.parse(line) as {
       readonly level: number
@@ -92,7 +94,7 @@ function logTo(onRecovered: (partitions: number) => void) {
       readonly partitions: number
     }
     if (msg === 'recovered') onRecovered(partitions)
-    if (level > pino.levels.values['info']!) process.stderr.write(line)
+    if (level >= pino.levels.values[least]!) process.stderr.write(line)
   }
   return pino({ level: 'info' }, { write })
 }
