@@ -41,12 +41,18 @@ export class HoldfastServers implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-contest-'))
     const servers = await NatsServers.start({ count: serverCount })
     const names = Array.from({ length: count }, (_, index) => nameOf(index))
-    // The first makes the namespace.
-    const nodes = [await startNode(folder, servers, 0)]
-    const others = names.slice(1).map((_, index) => startNode(folder, servers, index + 1))
-    nodes.push(...(await Promise.all(others)))
-    await Promise.all(nodes.map((node, index) => untilServing(node, nameOf(index), names)))
-    return new HoldfastServers(folder, servers, nodes, await connect(connectionTo(servers)))
+    const nodes: Node[] = []
+    try {
+      // The first makes the namespace.
+      nodes.push(launch(folder, servers, 0))
+      await nodes[0]!.next('serving')
+      for (let index = 1; index < count; index++) nodes.push(launch(folder, servers, index))
+      await Promise.all(nodes.map((node, index) => untilServing(node, nameOf(index), names)))
+      return new HoldfastServers(folder, servers, nodes, await connect(connectionTo(servers)))
+    } catch (error) {
+      await end(folder, nodes, servers)
+      throw error
+    }
   }
 
   get server(): NatsServer {
@@ -64,7 +70,8 @@ export class HoldfastServers implements AsyncDisposable {
   /** Kills the first node and starts it again; resolves when it serves. */
   async crashNode(): Promise<void> {
     await this.#nodes[0]!.kill()
-    this.#nodes[0] = await startNode(this.#folder, this.#servers, 0)
+    this.#nodes[0] = launch(this.#folder, this.#servers, 0)
+    await this.#nodes[0].next('serving')
   }
 
   /** Kills the first nats-server and starts it again; resolves when it takes requests. */
@@ -74,19 +81,21 @@ export class HoldfastServers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.client[Symbol.asyncDispose]()
-    await Promise.all(this.#nodes.map(node => node.kill()))
-    await this.#servers[Symbol.asyncDispose]()
-    await rm(this.#folder, { recursive: true, force: true })
+    await end(this.#folder, this.#nodes, this.#servers)
   }
 }
 
-async function startNode(folder: string, servers: NatsServers, index: number): Promise<Node> {
+async function end(folder: string, nodes: readonly Node[], servers: NatsServers): Promise<void> {
+  await Promise.all(nodes.map(node => node.kill()))
+  await servers[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true, force: true })
+}
+
+function launch(folder: string, servers: NatsServers, index: number): Node {
   const replicas = servers.running.length
   const node = { ...connectionTo(servers), name: nameOf(index), partitions, replicas }
   const options: HoldfastNodeOptions = { diary: diaryIn(folder), node }
-  const started: Node = new NodeProcess('contestants/holdfast-node', options, new AbortController().signal)
-  await started.next('serving')
-  return started
+  return new NodeProcess('contestants/holdfast-node', options, new AbortController().signal)
 }
 
 /** @throws Error when it has another share for a minute than the one it should have */
