@@ -127,10 +127,11 @@ function place({ scale }: Axis, values: readonly number[], [from, to]: readonly 
 
 /** 1, 2 and 5 of every power of ten, or the powers alone when there are many; the values lie in between. */
 function logTicks(least: number, most: number): readonly number[] {
-  const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))]
+  // One power more on both sides: logarithms are rounded.
+  const [low, high] = [Math.floor(Math.log10(least)) - 1, Math.ceil(Math.log10(most)) + 1]
   const powers = Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index))
   const fine = powers.flatMap(power => [power, 2 * power, 5 * power])
-  const ticks = high - low > 3 ? powers : fine
+  const ticks = high - low > 5 ? powers : fine
   const first = ticks.findLastIndex(tick => tick <= least)
   const last = ticks.findIndex(tick => tick >= most)
   // One value alone still needs two ends.
