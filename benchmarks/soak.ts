@@ -133,8 +133,11 @@ async function run(interrupted: AbortSignal): Promise<{ figures: Figures; nats: 
   }
   await errands.stop()
   progress.say('every record is looked at')
-  const growth = growthOf(samples)
+  const judged = samples.filter(({ minute }) => minute * 60 >= settings['warm-up'])
+  const growth = growthOf(judged)
   const wrong = [
+    // Kills may have taken longer than was to be expected.
+    ...(judged.length < leastSamples ? [`only ${judged.length} samples were there to be judged`] : []),
     ...errands.wrong,
     ...(await leftBehind(client, errands, servers)),
     ...Object.entries(growth).flatMap(([name, { hasGrown }]) => (hasGrown ? [`${name} has grown`] : [])),
@@ -200,8 +203,7 @@ async function leftBehind(
   }
 }
 
-function growthOf(samples: readonly Sample[]): Readonly<Record<string, Growth>> {
-  const judged = samples.filter(({ minute }) => minute * 60 >= settings['warm-up'])
+function growthOf(judged: readonly Sample[]): Readonly<Record<string, Growth>> {
   const entries = Object.entries(bounds).map(([name, bound]) => {
     const valueOf = (of: Sample) => of[name as keyof typeof bounds]
     const { growth, error } = trendOf(judged.map(of => [of.minute, valueOf(of)]))
