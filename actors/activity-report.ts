@@ -16,7 +16,15 @@ export type ActivityReport = { readonly path: ActorPath; readonly incarnation: n
         readonly outcome: LeafOutcome
         readonly details?: unknown
       }
+    /** Without details: its worker has begun. */
     | { readonly type: 'heartbeat'; readonly attempt: number; readonly details: unknown }
+    /** It is ended from here. */
+    | {
+        readonly type: 'cut'
+        readonly attempt: number
+        readonly error: unknown
+        readonly details?: unknown
+      }
     | { readonly type: 'event'; readonly event: EventObject }
     | { readonly type: 'moved'; readonly context: unknown }
   )

@@ -139,10 +139,10 @@ export class Draft {
     return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
-  /** How many activities are running and entries undelivered. What a stopped one is not going to do does not count. */
+  /** How many activities are running, or at workers that must be heard of, and entries undelivered. What a stopped one is not going to do does not count. */
   get owes(): number {
     const { invocations, outbox } = this.#stepping
-    return this.isStopped ? outbox.owedToOthers : invocations.running + outbox.owed
+    return this.isStopped ? outbox.owedToOthers : invocations.running + invocations.heard + outbox.owed
   }
 
   /** The same, of what this process can do anything about now. */
@@ -389,8 +389,8 @@ export class Draft {
       case 'send':
         return stepping.send('', envelope.event, now)
       case 'settle': {
-        const { path, incarnation, index, attempt, outcome } = envelope
-        return stepping.report({ type: 'settled', path, incarnation, index, attempt, outcome }, now)
+        const { path, incarnation, index, attempt, details, outcome } = envelope
+        return stepping.report({ type: 'settled', path, incarnation, index, attempt, outcome, details }, now)
       }
       case 'grant':
         return stepping.grant(envelope, now)

@@ -8,6 +8,17 @@ import type { Task } from './remote-activity.ts'
 export type Effect =
   | { readonly type: 'startActivity'; readonly activity: ActivityRecord }
   | { readonly type: 'stopActivity'; readonly path: ActorPath; readonly incarnation: number }
+  /** Waits for the heartbeats of a worker: `stopActivity` ends that, too. */
+  | {
+      readonly type: 'hear'
+      /** Name of the activity. */
+      readonly activity: string
+      readonly path: ActorPath
+      readonly incarnation: number
+      readonly attempt: number
+      /** As in RemoteRecord. */
+      readonly silenceMs: number | undefined
+    }
   /** Hands an event to a running callback. Lost when the process dies before it: callbacks start anew. */
   | {
       readonly type: 'deliver'

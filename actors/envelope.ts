@@ -55,6 +55,8 @@ export interface SettleMessage {
   readonly index?: number | undefined
   /** Which attempt, when a worker tells how it ended. */
   readonly attempt?: number | undefined
+  /** Of its last heartbeat, when they may not have been told. */
+  readonly details?: unknown
   readonly outcome: LeafOutcome
 }
 

@@ -124,6 +124,7 @@ function typeOfReport(report: ActivityReport): string {
   switch (report.type) {
     case 'event':
       return report.event.type
+    case 'cut':
     case 'heartbeat':
       return report.type
     case 'moved':

@@ -12,7 +12,7 @@ import { poolSpecOf } from './pool.ts'
 import type { ActorPath } from './address.ts'
 import type { EventObject } from './event.ts'
 import type { ActivityRecord } from './record.ts'
-import type { Remotes } from './remotes.ts'
+import { isHeard, type Remotes } from './remotes.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
 import * as supervisor from './supervisors/activity.ts'
 
@@ -72,6 +72,13 @@ export class Invocations {
     return this.#byPath.size === 0
   }
 
+  /** How many need this instance in memory because their workers must be heard of. */
+  get heard(): number {
+    let heard = 0
+    for (const activity of this.#byPath.values()) if (isHeard(activity)) heard++
+    return heard
+  }
+
   /** How many take up this process. */
   get running(): number {
     let running = 0
@@ -122,9 +129,17 @@ export class Invocations {
     if (incarnation !== undefined) this.#effects.add({ type: 'deliver', path, event, incarnation })
   }
 
-  /** It says how far it is. */
-  note(activity: ActivityRecord, details: unknown): void {
-    this.#byPath.set(activity.path, { ...activity, lastHeartbeat: details })
+  /** It says how far it is, or, without details, that its worker has begun. Answers whether that is news. */
+  note(activity: ActivityRecord, details: unknown): 'accepted' | 'ignored' {
+    const begun = this.#remotes.begun(activity)
+    if (begun === activity && details === undefined) return 'ignored'
+    this.#byPath.set(activity.path, details === undefined ? begun : { ...begun, lastHeartbeat: details })
+    return 'accepted'
+  }
+
+  /** Waits for heartbeats of the workers that are at it. */
+  hear(): void {
+    for (const activity of this.#byPath.values()) this.#remotes.hear(activity)
   }
 
   /**
@@ -134,6 +149,7 @@ export class Invocations {
    */
   fail(failed: ActivityRecord, error: unknown, details: unknown, now: number): supervisor.Over | undefined {
     const { path } = failed
+    this.#remotes.ignore(failed)
     const activity = details === undefined ? failed : { ...failed, lastHeartbeat: details }
     const complain = (thrown: unknown) => this.#effects.add({ type: 'complaint', path, error: thrown })
     return this.#goOn(supervisor.failed(activity, error, this.#specOf(activity), now, complain), now)
@@ -166,7 +182,9 @@ export class Invocations {
     const activity = this.#byPath.get(path)
     this.#byPath.delete(path)
     this.#bulks.stop(path)
-    if (activity !== undefined) this.#permits.release(activity)
+    if (activity === undefined) return
+    if (activity.remote !== undefined) this.#remotes.ignore(activity)
+    this.#permits.release(activity)
   }
 
   /** It is no longer wanted. */
@@ -176,7 +194,10 @@ export class Invocations {
     this.#byPath.delete(path)
     const { child, incarnation, remote } = activity
     if (child !== undefined) this.#family.stop(child)
-    else if (remote !== undefined) this.#remotes.recall(activity)
+    else if (remote !== undefined) {
+      this.#remotes.recall(activity)
+      this.#remotes.ignore(activity)
+    }
     // Of one that was started and stopped before any commit nobody need ever know.
     else if (
       !this.#bulks.stop(path) &&
@@ -197,6 +218,7 @@ export class Invocations {
     this.#lost = none
     for (const activity of this.#byPath.values()) {
       const { path, incarnation } = activity
+      this.#remotes.ignore(activity)
       const isUnknown = !runsHere(activity) || this.#effects.withdrawActivity(incarnation)
       if (!isUnknown) this.#effects.add({ type: 'stopActivity', path, incarnation })
     }
@@ -209,6 +231,7 @@ export class Invocations {
    */
   resume(now: number, ended?: number): readonly supervisor.Over[] {
     this.#lost = none
+    this.hear()
     const halted = [...this.#byPath.values()].filter(
       activity => activity.incarnation !== ended && this.#mustRun(activity),
     )

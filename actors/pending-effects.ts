@@ -2,7 +2,12 @@ import type { Effect } from './effect.ts'
 import type { ActorPath, Address } from './address.ts'
 
 const forTheLog: ReadonlySet<Effect['type']> = new Set(['complaint', 'log'])
-const ofActivities: ReadonlySet<Effect['type']> = new Set(['startActivity', 'stopActivity', 'deliver'])
+const ofActivities: ReadonlySet<Effect['type']> = new Set([
+  'startActivity',
+  'stopActivity',
+  'hear',
+  'deliver',
+])
 
 /** What the steps since the last commit ask of the world, in the order they asked. */
 export class PendingEffects {

@@ -8,7 +8,7 @@ import type { SupervisedNode, SupervisionQuestion } from './supervision.ts'
 import type { EventObject } from './event.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
 import type { InstanceRecord, InstanceStatus } from './record.ts'
-import type { Task, TaskName } from './remote-activity.ts'
+import type { Beat, Task, TaskName } from './remote-activity.ts'
 
 /** What a write says about a record without anyone having to decode it. */
 export interface RecordSummary {
@@ -370,7 +370,10 @@ export interface Tasks {
 }
 
 /** A task as a worker received it. */
-export type ReceivedTask = Pick<Task, keyof TaskName | 'idempotencyKey' | 'input'>
+export type ReceivedTask = Pick<
+  Task,
+  keyof TaskName | 'idempotencyKey' | 'input' | 'lastHeartbeat' | 'silenceMs'
+>
 
 /** A task together with the right to settle it. */
 export interface TaskMessage {
@@ -382,9 +385,23 @@ export interface TaskMessage {
    * Tells the instance how the attempt ended; then the task is gone. Durable once resolved: the task may come again
    * after an error, not after that.
    *
+   * @param details of the last heartbeat, if they may not have been told
    * @throws RuntimeError `PAYLOAD_TOO_LARGE`, `VALUE_UNSUPPORTED`: the outcome can never be told; `STORE_UNAVAILABLE`
    */
-  settle(outcome: LeafOutcome): Promise<void>
+  settle(outcome: LeafOutcome, details?: unknown): Promise<void>
+  /**
+   * Tells the instance that the work has begun, or goes on, and how far it is: at most once, without waiting.
+   *
+   * @throws RuntimeError `PAYLOAD_TOO_LARGE`, `VALUE_UNSUPPORTED`: the details can never be told
+   */
+  beat(beat: Pick<Beat, 'details' | 'isBeginning'>): void
+  /**
+   * The details of the last heartbeat of this attempt or an earlier one, as the record has them: of one that was with
+   * another worker before, the task itself does not know.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`, and what reading a record throws
+   */
+  newestDetails(): Promise<unknown>
   /** Tells that it is still being worked on, so that nobody else gets it. */
   working(): void
   /** Leaves it to another worker, at once. */
@@ -418,6 +435,26 @@ export interface TaskConsumer {
 export interface TaskQueue {
   /** @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`, `NAMESPACE_NOT_FOUND` */
   open(activity: string, listener: TaskListener): Promise<TaskConsumer>
+}
+
+/** What is heard of workers. Neither call may throw. */
+export interface BeatListener {
+  beat(beat: Beat): void
+  /** Something came that is no beat. */
+  malformed(error: Error): void
+}
+
+/**
+ * What workers say while they are at tasks, on its way to whoever runs the instances. It may be lost, come twice, or late:
+ * it only says that a worker is alive, and how far it is.
+ */
+export interface Beats {
+  /**
+   * Tells of every beat for an instance of the partition, until the returned function is called.
+   *
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
+   */
+  listen(partition: number, listener: BeatListener): Promise<() => void>
 }
 
 /** Names a blob. */

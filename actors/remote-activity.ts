@@ -17,6 +17,10 @@ export interface RemoteRecord {
   readonly format: TaskFormat
   /** When the attempt has taken too long: milliseconds since the epoch. Absent: it may take as long as it likes. */
   readonly dueAt?: number | undefined
+  /** How long a worker that has begun may go without a heartbeat, in milliseconds. Absent: as long as it likes. */
+  readonly silenceMs?: number | undefined
+  /** A worker has said that it has begun this attempt. */
+  readonly isBegun?: true | undefined
 }
 
 /** Names one attempt among all: a task of that name is the same task. */
@@ -39,6 +43,18 @@ export interface Task extends TaskName {
   readonly input: unknown
   /** As in {@link RemoteRecord}. */
   readonly dueAt?: number | undefined
+  /** The details of the last heartbeat of an earlier attempt. */
+  readonly lastHeartbeat?: unknown
+  /** As in {@link RemoteRecord}. */
+  readonly silenceMs?: number | undefined
+}
+
+/** What a worker says while it is at an attempt. */
+export interface Beat extends Pick<Task, 'attempt' | 'incarnation' | 'instance' | 'path'> {
+  /** It has begun, no more: this may be said again, and is no heartbeat. */
+  readonly isBeginning: boolean
+  /** How far it is; undefined: it does not say. */
+  readonly details: unknown
 }
 
 /** Where the spec hangs on the logic. Registered globally, so that two copies of the package agree. */

@@ -96,7 +96,7 @@ export class Stepping {
     for (const activity of base.activities) bulks.adopt(activity, tree.logicOf(activity.path))
     this.#family = family
     const logicOf = (path: ActorPath) => tree.logicOf(path)
-    const remotes = new Remotes({ address, logicOf, outbox: this.outbox })
+    const remotes = new Remotes({ address, effects, logicOf, outbox: this.outbox })
     const permits = new Permits(address, this.outbox, nextNumber)
     const parts = { bulks, effects, family, logicOf, permits, remotes }
     this.invocations = new Invocations(parts, base.activities)
@@ -145,9 +145,15 @@ export class Stepping {
         if (report.index !== undefined) return this.#settleItem(activity, report.index, report.outcome, now)
         return this.#settle(activity, report.outcome, now, isLatest ? report.details : undefined)
       case 'heartbeat':
-        if (!isLatest) return 'ignored'
-        this.invocations.note(activity, report.details)
-        return 'accepted'
+        return isLatest ? this.invocations.note(activity, report.details) : 'ignored'
+      case 'cut': {
+        if (!isLatest || !this.invocations.recall(activity)) return 'ignored'
+        const { path, incarnation, attempt, details, error } = report
+        const outcome = { status: 'error', error } as const
+        const ending = { type: 'settled', path, incarnation, attempt, details, outcome } as const
+        this.#cause = { type: 'report', report: ending }
+        return this.report(ending, now)
+      }
       case 'event':
         return this.#collect(this.tree.sendFrom(report.path, report.event), now, report.event.type)
       case 'moved':

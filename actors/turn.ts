@@ -82,12 +82,15 @@ export function replacing<D extends Delivery>(item: Waiting<D>, refusal: Error):
   const original = item.delivery.envelope
   if (original.type !== 'settle' && original.type !== 'grant') return undefined
   const outcome = { status: 'error', error: refusal } as const
-  const envelope = { ...original, type: 'settle', outcome } as const
+  const envelope = { ...original, type: 'settle', details: undefined, outcome } as const
   return { type: 'delivery', delivery: { ...item.delivery, envelope }, isReplaced: true }
 }
 
 function failureInsteadOf(report: ActivityReport, refusal: Error): ActivityReport {
   const { path, incarnation } = report
+  if (report.type === 'heartbeat') {
+    return { type: 'cut', path, incarnation, attempt: report.attempt, error: refusal }
+  }
   if (report.type !== 'settled') {
     return { type: 'settled', path, incarnation, outcome: { status: 'error', error: refusal } }
   }

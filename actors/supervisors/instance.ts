@@ -127,14 +127,18 @@ export class InstanceSupervisor {
   }
 
   /**
-   * Asks again for every delivery a stored record owes. A stopped or held instance only delivers what it owes others.
+   * Asks again for every delivery a stored record owes, and for heartbeats. A stopped or held instance only delivers what it owes others.
    *
    * @param isStopping whether it is about to be stopped
    */
   resume(isStopping: boolean): void {
-    const { outbox } = this.#stepping
-    if (this.isHalted || isStopping) outbox.resumeToOthers()
-    else outbox.resume()
+    const { invocations, outbox } = this.#stepping
+    if (this.isHalted || isStopping) {
+      outbox.resumeToOthers()
+      return
+    }
+    outbox.resume()
+    invocations.hear()
   }
 
   /**

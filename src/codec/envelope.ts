@@ -19,6 +19,7 @@
  * | incarnation | settle | a whole number: which invocation of it                                    |
  * | index       | settle | absent, or a whole number: which child of a bulk                          |
  * | attempt     | settle | absent, or a whole number: which attempt, when a worker tells how it ended |
+ * | details     | settle | absent, or anything: of the last heartbeat, when a worker tells it failed  |
  * | outcome     | settle | an object: `status`, `done` with an `output` or `error` with an `error`   |
  * | reason      | cancel | a string of up to 1,024 characters                                        |
  * | force       | cancel | absent, or true: nothing of it goes on, whatever it would make of it      |
@@ -265,13 +266,19 @@ function checkParent(content: unknown): ParentLink {
 }
 
 function checkSettle(fields: Readonly<Record<string, unknown>>): Omit<SettleMessage, 'type'> {
-  const { path, incarnation, index, attempt, outcome } = checkFields(malformed, '', fields, settleShape)
+  const { path, incarnation, index, attempt, details, outcome } = checkFields(
+    malformed,
+    '',
+    fields,
+    settleShape,
+  )
   const { status, output, error } = checkFields(malformed, 'outcome', outcome, outcomeShape)
   return {
     path: path as string,
     incarnation: incarnation as number,
     ...(isGiven(index) && { index: index as number }),
     ...(isGiven(attempt) && { attempt: attempt as number }),
+    ...(isGiven(details) && { details }),
     outcome: status === 'done' ? { status, output } : { status: 'error', error },
   }
 }

@@ -111,6 +111,8 @@ const remoteShape: readonly Field[] = [
   text('name'),
   oneOf('format', 'json', 'msgpack'),
   optional(moment('dueAt')),
+  optional(whole('silenceMs', 1)),
+  optional(flag('isBegun')),
 ]
 const permitShape: readonly Field[] = [
   text('pool'),

@@ -9,6 +9,7 @@ import type {
   RecordSummary,
 } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
+import type { Beat } from '../../actors/remote-activity.ts'
 import type { SupervisedNode, SupervisionQuestion } from '../../actors/supervision.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
@@ -86,6 +87,7 @@ export class MemoryNamespace {
   readonly maxPayloadBytes: number
   readonly partitions: number
   readonly prefetch: number
+  readonly beatListeners = new Set<(beat: Beat) => void>()
   /** By name and owner. */
   readonly blobs = new Map<string, Uint8Array>()
   readonly deadLetters: MemoryDeadLetter[] = []

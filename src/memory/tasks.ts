@@ -8,9 +8,10 @@ import type {
 } from '../../actors/ports.ts'
 import type { Task, TaskName } from '../../actors/remote-activity.ts'
 import { encodeEnvelope } from '../codec/envelope.ts'
-import { decodeTask, encodeTask } from '../codec/task.ts'
+import { decodeBeat, decodeTask, encodeBeat, encodeTask } from '../codec/task.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
 import type { MemoryNamespace } from './namespace.ts'
+import { MemorySnapshots } from './snapshots.ts'
 
 /** A task as it waits, or is with a worker. */
 interface StoredTask {
@@ -50,7 +51,7 @@ export class MemoryTasks implements Tasks {
   async post(task: Task): Promise<void> {
     const { tasks } = this.#namespace
     const key = keyOf(task)
-    const data = encodeTask(task, formatAddress(task.instance))
+    const data = encodeTask(task, { subject: formatAddress(task.instance), heartbeat: key })
     this.#namespace.requireFitting(`ask for activity '${task.activity}'`, data)
     if (tasks.stored.has(key) || !this.#namespace.isNew(`task ${task.effectId}`)) return
     tasks.stored.set(key, { activity: task.activity, data, deliveries: 0, key, timer: undefined })
@@ -125,25 +126,36 @@ class MemoryTaskConsumer implements TaskConsumer {
   }
 
   #message(task: StoredTask, deliveries: number): TaskMessage {
-    const { clock, partitions, tasks } = this.#namespace
+    const { beatListeners, clock, partitions, tasks } = this.#namespace
     const isStored = () => tasks.stored.get(task.key) === task
     const drop = () => {
       if (!isStored()) return
       task.timer?.cancel()
       tasks.stored.delete(task.key)
     }
-    const { task: content, answer } = decodeTask(task.data)
+    const { task: content, answer, path } = decodeTask(task.data)
+    const { attempt, incarnation, instance } = content
     return {
       content,
       deliveries,
-      settle: async outcome => {
-        const envelope = answer(outcome, clock.now())
+      settle: async (outcome, details) => {
+        const envelope = answer(outcome, clock.now(), details)
         const data = encodeEnvelope(envelope)
         this.#namespace.requireFitting('tell a result', data)
         if (this.#namespace.isNew(`envelope ${envelope.id}`)) {
           this.#namespace.deliver(partitionOf(envelope.target, partitions), data)
         }
         drop()
+      },
+      beat: said => {
+        const data = encodeBeat(said)
+        this.#namespace.requireFitting('tell how far a task is', data)
+        const beat = { attempt, incarnation, instance, path, ...decodeBeat(data) }
+        for (const listener of beatListeners) queueMicrotask(() => listener(beat))
+      },
+      newestDetails: async () => {
+        const stored = await new MemorySnapshots(this.#namespace).get(instance)
+        return stored?.record.activities.find(activity => activity.incarnation === incarnation)?.lastHeartbeat
       },
       working: () => {
         if (isStored() && task.timer !== undefined) this.#hold(task)

@@ -19,6 +19,7 @@
  * | emitted events | `hf_<ns>_events` | `hf.<ns>.events.<workflow>.<id>` |
  * | tasks | `hf_<ns>_tasks` | `hf.<ns>.task.<activity>.<k>.<workflow>.<id>.<incarnation>.<attempt>` |
  * | tasks not wanted any more, live | none | `hf.<ns>.stop.<activity>.<k>.<workflow>.<id>.<incarnation>.<attempt>` |
+ * | heartbeats of workers, live | none | `hf.<ns>.beat.<activity>.<k>.<workflow>.<id>.<incarnation>.<attempt>.<path>` |
  * | dead letters | `hf_<ns>_dead` | `hf.<ns>.dead.<code>` |
  *
  * Escaping makes any UTF-8 one subject token: A-Z, a-z, 0-9, `_` and `-` stand for themselves, every other byte
@@ -27,7 +28,7 @@
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Address } from '../../actors/address.ts'
 import type { BlobKey, RecordFilter } from '../../actors/ports.ts'
-import type { TaskName } from '../../actors/remote-activity.ts'
+import type { Beat, TaskName } from '../../actors/remote-activity.ts'
 import { isName, nameForm } from '../workflow/address.ts'
 
 const namespacePattern = /^[A-Za-z0-9_-]{1,32}$/
@@ -58,6 +59,10 @@ export interface Subjects {
   readonly allSettings: string
   readonly allSnapshots: string
   readonly allTasks: string
+  /** Where a worker says that it is at a task. */
+  readonly beat: (partition: number, task: TaskName & Pick<Beat, 'path'>) => string
+  /** Of all tasks of one partition. */
+  readonly beats: (partition: number) => string
   readonly blob: (key: BlobKey) => string
   readonly deadLetter: (code: string) => string
   readonly envelope: (partition: number, address: Address) => string
@@ -131,6 +136,8 @@ export function subjectsOf(namespace: string): Subjects {
     allSettings: `${settings}.>`,
     allSnapshots: `${root}.snap.>`,
     allTasks: `${root}.task.>`,
+    beat: (partition, task) => `${root}.beat.${taskTail(partition, task)}.${escapeToken(task.path)}`,
+    beats: partition => `${root}.beat.*.${partition}.>`,
     blob: ({ name, owner }) => `${blobs}.${addressToken(owner)}.${escapeToken(name)}`,
     deadLetter: code => `${root}.dead.${escapeToken(code)}`,
     envelope: (partition, address) => `${root}.in.${keyOf(partition, address)}`,
@@ -198,6 +205,14 @@ export function parseTaskName(subject: string): TaskName | undefined {
   const isWhole = Number.isSafeInteger(incarnation) && Number.isSafeInteger(attempt)
   if (key === undefined || !isWhole || !isName(activity)) return undefined
   return { activity, instance: key.address, incarnation: incarnation!, attempt: attempt! }
+}
+
+/** Reads the subject of a heartbeat; undefined when it is none. */
+export function parseBeat(subject: string): (TaskName & Pick<Beat, 'path'>) | undefined {
+  const end = subject.lastIndexOf('.')
+  const task = parseTaskName(subject.slice(0, end))
+  const path = unescapeToken(subject.slice(end + 1))
+  return task === undefined || path === undefined ? undefined : { ...task, path }
 }
 
 /** Reads a key, or any subject that ends in one; undefined when it is none. */

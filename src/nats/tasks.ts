@@ -35,7 +35,8 @@ export class NatsTasks implements Tasks {
       'Nats-Expected-Last-Subject-Sequence': '0',
       'Content-Type': task.format === 'json' ? 'application/json' : 'application/msgpack',
     })
-    const data = encodeTask(task, subjects.envelope(partition, task.instance))
+    const heartbeat = subjects.beat(partition, task)
+    const data = encodeTask(task, { subject: subjects.envelope(partition, task.instance), heartbeat })
     const what = `ask for activity '${task.activity}' of ${formatAddress(task.instance)}`
     try {
       await publishOnce(this.#connection, what, { data, headers, subject }, undefined, this.#publisher)

@@ -1,4 +1,5 @@
 import type {
+  Beats,
   Blobs,
   Clock,
   EventSink,
@@ -17,6 +18,7 @@ import type {
 import type { Address } from '../../actors/address.ts'
 import type { DeadLetterList } from '../../actors/dead-letter.ts'
 import { partitionOf } from '../workflow/address.ts'
+import { NatsBeats } from './beats.ts'
 import { NatsBlobs } from './blobs.ts'
 import { isRegistered, listWorkflows, registerWorkflow, type RegisteredWorkflow } from './config.ts'
 import { connectNats, type ConnectNatsOptions, type NatsConnection } from './connection.ts'
@@ -78,6 +80,7 @@ export interface ClientTransport {
 
 /** What a node needs of NATS, over one connection. */
 export interface Transport extends ClientTransport {
+  readonly beats: Beats
   readonly events: EventSink
   readonly heartbeats: Heartbeats
   /** How long a lease lasts, as the namespace was created. */
@@ -125,6 +128,7 @@ export async function openTransport(options: NodeTransportOptions): Promise<Tran
     const client = clientTransport(connection, namespace, publisher())
     return {
       ...client,
+      beats: new NatsBeats(connection, namespace),
       leaseTtlMs: namespace.leaseTtlMs,
       events: new NatsEventSink(connection, namespace),
       heartbeats: new NatsHeartbeats(connection, namespace, node),

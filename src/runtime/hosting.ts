@@ -1,6 +1,7 @@
 import type { AnyActorLogic } from 'xstate'
 
 import { hintTrustMs, type CancelManner } from '../../actors/cancellation.ts'
+import type { ActivityReport } from '../../actors/activity.ts'
 import type { ParentLink } from '../../actors/child-workflow.ts'
 import type { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
@@ -38,6 +39,7 @@ import type { Activities } from './activities.ts'
 import type { Committer } from './committer.ts'
 import type { Log } from './log.ts'
 import { persistently } from './persistently.ts'
+import { RemotePulses } from './remote-pulses.ts'
 import type { Tenure } from './tenure.ts'
 
 /** A delivery with the message it came in. */
@@ -89,6 +91,8 @@ export class Hosting implements InstanceHost<Received> {
   restedAt = 0
   /** Settles, never rejects, once the record has been read or cannot be. */
   loading: Promise<void> = Promise.resolve()
+  /** Made when a worker is heard: few instances have any. */
+  #pulses: RemotePulses | undefined
   #isEnded = false
   #flushTimer: TimerHandle | undefined
   #hintTimer: TimerHandle | undefined
@@ -103,6 +107,11 @@ export class Hosting implements InstanceHost<Received> {
     this.instance = new Instance(address, workflow, this)
     this.instance.hold(isHeld)
     this.instance.begin()
+  }
+
+  /** Hears the workers that are at its activities. */
+  get pulses(): RemotePulses {
+    return (this.#pulses ??= new RemotePulses(this.#context.clock, report => this.#report(report)))
   }
 
   /** A cancel is on its way: what it will stop is aborted at once. See actors/cancellation.ts. */
@@ -183,6 +192,7 @@ export class Hosting implements InstanceHost<Received> {
 
   abandonActivities(): void {
     this.#context.activities.stopAll(this.address)
+    this.#pulses?.stopAll()
   }
 
   nextCommitId(): string {
@@ -220,14 +230,16 @@ export class Hosting implements InstanceHost<Received> {
           activity,
           logic: draft.logicOf(path) as AnyActorLogic | undefined,
           log: () => this.#log.child({ activity: src, attempt }),
-          report: report => {
-            if (!this.#isEnded) this.instance.report(report)
-          },
+          report: report => this.#report(report),
         })
         return
       }
+      case 'hear':
+        this.pulses.hear(effect)
+        return
       case 'stopActivity':
         activities.stop(this.address, effect.path, effect.incarnation)
+        this.#pulses?.stop(effect.incarnation)
         return
       case 'deliver':
         activities.deliver(this.address, effect.path, effect.event)
@@ -268,6 +280,10 @@ export class Hosting implements InstanceHost<Received> {
       case 'complaint':
         this.#log.warn({ err: effect.error, activity: effect.path }, 'a retry policy has thrown')
     }
+  }
+
+  #report(report: ActivityReport): void {
+    if (!this.#isEnded) this.instance.report(report)
   }
 
   /** Sends a message to another instance, after those before it have arrived there. */

@@ -50,6 +50,8 @@ interface Serving {
   readonly partition: Partition
   /** Undefined until the inbox is open. */
   consumer: InboxConsumer | undefined
+  /** Ends hearing the workers. */
+  stopHearing: () => void
 }
 
 /** What a node takes from its process. */
@@ -339,17 +341,28 @@ export class Node implements AsyncDisposable {
         onFailed(error)
       },
     })
-    const serving: Serving = { partition, consumer: undefined }
+    const serving: Serving = { partition, consumer: undefined, stopHearing: () => {} }
     this.#serving.set(number, serving)
     partition.begin()
     try {
+      serving.stopHearing = await this.#transport.beats.listen(number, {
+        beat: beat => partition.beat(beat),
+        malformed: error => log.warn({ err: error }, 'what a worker has said cannot be understood'),
+      })
+    } catch (error) {
+      log.error({ err: error }, 'the workers of the partition cannot be heard')
+      throw error
+    }
+    try {
       serving.consumer = await this.#transport.inbox.open(number, lease.term, partition)
     } catch (error) {
+      serving.stopHearing()
       log.error({ err: error }, 'the inbox of the partition could not be opened')
       throw error
     }
     // The lease may have been lost while the inbox opened.
     if (this.#serving.get(number) !== serving) {
+      serving.stopHearing()
       await closeQuietly(serving.consumer)
       return
     }
@@ -390,6 +403,7 @@ export class Node implements AsyncDisposable {
   }
 
   #drop(partition: number): void {
+    this.#serving.get(partition)?.stopHearing()
     this.#serving.delete(partition)
     this.#recovery.cancel(partition)
     this.#wakeups.clear(key => this.#partitionOf(parseAddress(key)) === partition)

@@ -18,6 +18,7 @@ import type { PreparedWorkflow } from '../../actors/machine.ts'
 import { poolWorkflow } from '../../actors/pool.ts'
 import type { InboxListener, InboxMessage, Parking, ScannedRecord } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
+import type { Beat } from '../../actors/remote-activity.ts'
 import type { SupervisionQuestion } from '../../actors/supervision.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress, parseAddress } from '../workflow/address.ts'
@@ -137,6 +138,15 @@ export class Partition implements InboxListener {
     if (this.#holds.has(address.workflow)) return
     const workflow = this.#context.workflows.get(address.workflow)
     if (workflow !== undefined && !this.#isEnding) this.#host(address, workflow.prepared).instance.wake()
+  }
+
+  /** A worker is at an activity of an instance. */
+  beat(beat: Beat): void {
+    const { workflow: name } = beat.instance
+    const workflow = this.#context.workflows.get(name)
+    // What is not heard now is said again.
+    if (workflow === undefined || this.#early !== undefined || this.#isEnding || this.#holds.has(name)) return
+    this.#host(beat.instance, workflow.prepared).pulses.beat(beat)
   }
 
   /** A cancel is on its way to an instance. One that is not in memory has nothing running. */

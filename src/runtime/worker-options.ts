@@ -23,6 +23,11 @@ export interface WorkerOptions<TInputs> extends ConnectionOptions {
   readonly concurrency?: number
   /** How long `stop()` lets tasks finish before it gives them back. Default 30 s. */
   readonly drainTimeout?: Duration
+  /**
+   * How long a handler may go on once its signal was aborted because nobody wants the task any more. Then it is abandoned:
+   * another task takes its place. Default 10 s.
+   */
+  readonly grace?: Duration
   /** A pino logger, or the level of one that writes to standard error. Default `warn`. */
   readonly log?: LogOption
   /**
@@ -43,6 +48,7 @@ export interface ResolvedWorkerOptions {
   readonly connection: ConnectionOptions
   readonly concurrency: number
   readonly drainTimeoutMs: number
+  readonly graceMs: number
   readonly handlers: ReadonlyMap<string, AnyHandler>
   readonly log: LogOption
   readonly maxDeliveries: number
@@ -53,6 +59,7 @@ const defaults = Object.freeze({
   ackWait: '30s',
   concurrency: 10,
   drainTimeout: '30s',
+  grace: '10s',
   log: 'warn',
   maxDeliveries: 5,
   namespace: 'default',
@@ -64,10 +71,17 @@ const defaults = Object.freeze({
  * @throws RuntimeError `OPTIONS_INVALID` listing all that is wrong
  */
 export function resolveWorkerOptions<TInputs>(options: WorkerOptions<TInputs>): ResolvedWorkerOptions {
-  const { ackWait, activities, concurrency, drainTimeout, log, maxDeliveries, namespace, ...connection } = {
-    ...defaults,
-    ...options,
-  }
+  const {
+    ackWait,
+    activities,
+    concurrency,
+    drainTimeout,
+    grace,
+    log,
+    maxDeliveries,
+    namespace,
+    ...connection
+  } = { ...defaults, ...options }
   const problems: string[] = []
   const duration = (value: Duration, field: string) => {
     try {
@@ -83,6 +97,7 @@ export function resolveWorkerOptions<TInputs>(options: WorkerOptions<TInputs>): 
   }
   const ackWaitMs = duration(ackWait, 'ackWait')
   const drainTimeoutMs = duration(drainTimeout, 'drainTimeout')
+  const graceMs = duration(grace, 'grace')
   if (ackWaitMs < 100 || ackWaitMs > 3_600_000) problems.push('ackWait: must be 100 ms to 1 h')
   checkWhole('concurrency', concurrency, 10_000)
   checkWhole('maxDeliveries', maxDeliveries, 1_000)
@@ -97,5 +112,15 @@ export function resolveWorkerOptions<TInputs>(options: WorkerOptions<TInputs>): 
       fields: { problems },
     })
   }
-  return { ackWaitMs, connection, concurrency, drainTimeoutMs, handlers, log, maxDeliveries, namespace }
+  return {
+    ackWaitMs,
+    connection,
+    concurrency,
+    drainTimeoutMs,
+    graceMs,
+    handlers,
+    log,
+    maxDeliveries,
+    namespace,
+  }
 }

@@ -7,14 +7,18 @@
  *     ▲                 │  │                              │
  *     │ the worker dies │  │ recalled: the signal aborts, │
  *     │ or stops        │  ▼ nothing is told              │
- *     └─────────────────┘ forgotten                       │ cannot be told now: tried again
- *                                                         └──▶ telling
+ *     └─────────────────┘ ending ──▶ gone                 │ cannot be told now: tried again
+ *                            └──▶ abandoned               └──▶ telling
+ *               the handler does not end within its grace
  * ```
  *
  * A task is acknowledged after its result is stored, and renewed until then, however long that takes, by one timer for
  * all. If the worker dies, its tasks come to another one after the acknowledgement wait. If it only seemed dead, both may
  * tell a result: the inbox keeps the first, and the record takes one. A task that comes again to the worker that is at it
  * already changes nothing. One that has come too often has killed a worker each time: its activity fails instead.
+ *
+ * A heartbeat proves more than a renewal: that the handler is alive, not only the process. Its node waits for it; see
+ * actors/remotes.ts.
  */
 import { RuntimeError } from '../../actors/errors.ts'
 import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
@@ -25,6 +29,7 @@ import { systemClock } from '../clock.ts'
 import { openWorkerTransport, type WorkerTransport } from '../nats/transport.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { TaskContext } from '../workflow/remote-activity.ts'
+import { Job } from './job.ts'
 import { rootLog, type Log } from './log.ts'
 import { persistently } from './persistently.ts'
 import {
@@ -34,19 +39,13 @@ import {
   type WorkerOptions,
 } from './worker-options.ts'
 
-/** A task that the worker is at. */
-interface Job {
-  readonly abort: AbortController
-  /** The newest delivery. */
-  message: TaskMessage
-  isWanted: boolean
-}
-
 /** What a worker says about itself. */
 export interface WorkerStatus {
   readonly namespace: string
   /** Tasks at work, by activity. */
   readonly running: Readonly<Record<string, number>>
+  /** Handlers that go on though their time to end is over: they ignore their signal, and no longer count as running. */
+  readonly abandoned: number
 }
 
 /**
@@ -81,6 +80,7 @@ export class Worker implements AsyncDisposable {
   readonly #jobs = new Map<string, Map<string, Job>>()
   /** Settles what cannot be done. */
   readonly #background = new Set<Promise<void>>()
+  #abandoned = 0
   #renewal: TimerHandle | undefined
   #isOver = false
   #stopping: Promise<void> | undefined
@@ -112,7 +112,7 @@ export class Worker implements AsyncDisposable {
 
   status(): WorkerStatus {
     const running = Object.fromEntries(Array.from(this.#jobs, ([activity, jobs]) => [activity, jobs.size]))
-    return { namespace: this.#options.namespace, running }
+    return { namespace: this.#options.namespace, running, abandoned: this.#abandoned }
   }
 
   /**
@@ -134,10 +134,7 @@ export class Worker implements AsyncDisposable {
     this.#isOver = true
     this.#renewal?.cancel()
     for (const jobs of this.#jobs.values()) {
-      for (const { abort, isWanted, message } of jobs.values()) {
-        if (isWanted) message.giveBack()
-        abort.abort(new RuntimeError('ABORTED', 'the worker stops'))
-      }
+      for (const job of jobs.values()) job.giveBack(new RuntimeError('ABORTED', 'the worker stops'))
       jobs.clear()
     }
     await this.#transport.close()
@@ -161,9 +158,7 @@ export class Worker implements AsyncDisposable {
     const jobs = this.#jobs.get(activity)!
     const job = 'malformed' in content ? undefined : jobs.get(keyOf(content))
     if (job !== undefined) {
-      // The server had not heard of it for too long. It has now.
-      job.message = message
-      message.working()
+      job.delivered(message)
       this.#consumers.get(activity)!.pull(1)
       return
     }
@@ -182,18 +177,58 @@ export class Worker implements AsyncDisposable {
   async #work(handler: AnyHandler, task: ReceivedTask, message: TaskMessage): Promise<void> {
     const jobs = this.#jobs.get(task.activity)!
     const key = keyOf(task)
-    const job: Job = { abort: new AbortController(), message, isWanted: true }
+    const job = this.#newJob(message, task)
     jobs.set(key, job)
-    const outcome = await outcomeOf(handler, this.#contextOf(task, job.abort.signal))
-    if (job.isWanted) await this.#settle(job, outcome)
+    // The worker that had it before may have come further than whoever has asked for it knew.
+    const lastHeartbeat =
+      message.deliveries > 1 ? await this.#newestDetails(task, message) : task.lastHeartbeat
+    if (job.isWanted) {
+      const outcome = await this.#handle(handler, job, { ...task, lastHeartbeat })
+      if (outcome !== undefined && job.isWanted) await this.#settle(job, outcome)
+    }
+    job.end()
     if (jobs.get(key) === job) jobs.delete(key)
   }
 
-  #contextOf(task: ReceivedTask, signal: AbortSignal): TaskContext<never> {
-    const { activity, attempt, idempotencyKey, input, instance } = task
+  /** What comes of its handler; undefined when that is not waited for any more. */
+  async #handle(handler: AnyHandler, job: Job, task: ReceivedTask): Promise<LeafOutcome | undefined> {
+    let isRunning = true
+    const handling = outcomeOf(handler, this.#contextOf(task, job)).finally(() => {
+      isRunning = false
+    })
+    const outcome = await Promise.race([handling, job.cut])
+    if (!isRunning) return outcome
+    const { activity, attempt, instance } = task
+    const ids = { workflow: instance.workflow, instance: instance.id, activity, attempt }
+    this.#log.warn(ids, 'a handler ignores its signal: abandoned')
+    this.#abandoned++
+    void handling.then(() => {
+      this.#abandoned--
+    })
+    return outcome
+  }
+
+  #contextOf(task: ReceivedTask, job: Job): TaskContext<never> {
+    const { activity, attempt, idempotencyKey, input, instance, lastHeartbeat } = task
     const { workflow, id } = instance
     const log = this.#log.child({ workflow, instance: id, activity, attempt })
-    return { attempt, idempotencyKey, input: input as never, log, signal }
+    const heartbeat = (details?: unknown) => job.heartbeat(details)
+    const { signal } = job
+    return { attempt, heartbeat, idempotencyKey, input: input as never, lastHeartbeat, log, signal }
+  }
+
+  #newJob(message: TaskMessage, task: Pick<ReceivedTask, 'silenceMs'>): Job {
+    return new Job(message, task, { clock: this.#clock, graceMs: this.#options.graceMs })
+  }
+
+  /** As far as they can be read: else those that the task came with. */
+  async #newestDetails({ lastHeartbeat }: ReceivedTask, message: TaskMessage): Promise<unknown> {
+    try {
+      return (await message.newestDetails()) ?? lastHeartbeat
+    } catch (error) {
+      this.#log.warn({ err: error }, 'it cannot be read how far the worker before has come')
+      return lastHeartbeat
+    }
   }
 
   /** Tells how it ended, until that is stored or nobody wants to know. */
@@ -201,7 +236,7 @@ export class Worker implements AsyncDisposable {
     const isOver = () => this.#isOver || !job.isWanted
     const tell = (told: LeafOutcome) =>
       persistently(
-        () => job.message.settle(told),
+        () => job.settle(told),
         this.#clock,
         isOver,
         error => this.#log.warn({ err: error }, 'a result could not be told'),
@@ -226,8 +261,7 @@ export class Worker implements AsyncDisposable {
     const error = new RuntimeError('DELIVERIES_EXCEEDED', reason, {
       fields: { activity, attempt, maxDeliveries },
     })
-    const job: Job = { abort: new AbortController(), message, isWanted: true }
-    await this.#settle(job, { status: 'error', error })
+    await this.#settle(this.#newJob(message, {}), { status: 'error', error })
   }
 
   /** It cannot be understood: nobody can be told. */
@@ -248,17 +282,15 @@ export class Worker implements AsyncDisposable {
   }
 
   #recalled(activity: string, task: TaskName): void {
-    const job = this.#jobs.get(activity)?.get(keyOf(task))
-    if (job === undefined) return
-    job.isWanted = false
-    job.abort.abort(new RuntimeError('ABORTED', `activity '${activity}' is no longer wanted`))
+    const reason = new RuntimeError('ABORTED', `activity '${activity}' is no longer wanted`)
+    this.#jobs.get(activity)?.get(keyOf(task))?.recall(reason)
   }
 
   #renewLater(): void {
     const waits = Array.from(this.#consumers.values(), ({ ackWaitMs }) => ackWaitMs)
     this.#renewal = this.#clock.setTimer(Math.min(...waits) / 3, () => {
       for (const jobs of this.#jobs.values()) {
-        for (const { isWanted, message } of jobs.values()) if (isWanted) message.working()
+        for (const job of jobs.values()) job.renew()
       }
       this.#renewLater()
     })

@@ -23,17 +23,29 @@ export interface RemoteActivityOptions<TInput = unknown> extends PooledOptions {
   /** When to try again. Absent: one attempt, and its error goes to the machine, as in XState. */
   readonly retry?: RetryOptions
   /**
-   * How long an attempt may take until its result arrives, the wait for a worker included; the moment is kept in the
-   * record. Default for ever. That a worker dies needs no timeout: another one gets the task.
+   * `attempt`: how long an attempt may take until its result arrives, the wait for a worker included; the moment is kept
+   * in the record. `heartbeat`: how long a worker that has begun may go without one; best several seconds. `total`: as for
+   * any activity. Default for ever. That a worker dies needs no timeout: another one gets the task.
    */
   readonly timeout?: RemoteTimeoutOptions
 }
 
-/** A worker needs no heartbeat: it renews its task while its process lives. Nor does a task wait for a slot of a node. */
-export type RemoteTimeoutOptions = Omit<TimeoutOptions, 'heartbeat' | 'queue'>
+/** A task waits for no slot of a node. The heartbeat timeout counts from when a worker has said that it has begun. */
+export type RemoteTimeoutOptions = Omit<TimeoutOptions, 'queue'>
 
 /** What a worker hands to whoever does the work. */
-export type TaskContext<TInput = unknown> = Omit<ActivityContext<TInput>, 'heartbeat' | 'lastHeartbeat'>
+export interface TaskContext<TInput = unknown> extends ActivityContext<TInput> {
+  /**
+   * Says that it is alive; `timeout.heartbeat` is how long it may go without. Told to its node at most once a second, or
+   * three times within the timeout, if that is more often; without that timeout not at all.
+   *
+   * With details, says how far it is as well: the next attempt, or the next worker, if this one dies, finds the newest of
+   * them in `lastHeartbeat`. They are stored once a second at most, so they are anything that a context may hold, best
+   * small, and not to be changed afterwards. A second or two of them may be lost when the worker or its node dies, none
+   * when the handler throws. The attempt fails if they cannot be sent. Nothing happens once the attempt is over.
+   */
+  readonly heartbeat: (details?: unknown) => void
+}
 
 /** Does an activity in a worker: see `createWorker`. */
 export type ActivityHandler<TInput, TOutput = unknown> = (context: TaskContext<TInput>) => Promise<TOutput>
@@ -106,9 +118,6 @@ function remoteProblems(options: RemoteActivityOptions<never>): string[] {
   }
   if (pool === undefined && priority !== undefined) {
     problems.push('priority is not an option here without a pool: workers take tasks in the order they came')
-  }
-  if (timeout !== undefined && 'heartbeat' in timeout) {
-    problems.push('timeout.heartbeat is not an option here: a worker renews its task while its process lives')
   }
   if (timeout !== undefined && 'queue' in timeout) {
     problems.push(

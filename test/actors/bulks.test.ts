@@ -136,6 +136,7 @@ function inShort(effects: readonly Effect[]): string[] {
       case 'complaint':
       case 'deliver':
       case 'emit':
+      case 'hear':
       case 'log':
       case 'recall':
       case 'stopActivity':

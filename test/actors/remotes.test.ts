@@ -15,6 +15,7 @@ import { remoteActivity } from '../../src/workflow/remote-activity.ts'
 const address = { workflow: 'shop', id: 's-1' }
 const retry = { maxAttempts: 2, initialInterval: 1_000, jitter: 0 }
 const remote = remoteActivity({ name: 'charge', retry, timeout: { attempt: 10_000 } })
+const watched = remoteActivity({ name: 'charge', retry, timeout: { heartbeat: 3_000 } })
 const local = activity({ name: 'charge', retry, run: async () => 1 })
 
 function shop(charge: AnyActorLogic = remote): PreparedWorkflow {
@@ -77,6 +78,17 @@ class Shop {
     return this.deliver({ type: 'send', ...base, event: { type } })
   }
 
+  /** A worker says that it is alive, or, with details, how far it is. */
+  beat(attempt: number, details?: unknown): string {
+    return this.draft.report({ type: 'heartbeat', ...this.#invocation, attempt, details }, 0)
+  }
+
+  /** Nothing was heard of a worker for too long. */
+  cut(attempt: number, details?: unknown, now = 0): string {
+    const error = new Error('silent')
+    return this.draft.report({ type: 'cut', ...this.#invocation, attempt, details, error }, now)
+  }
+
   settle(attempt: number | undefined, outcome: LeafOutcome, now = 0): string {
     const { incarnation = 0 } = this.record().activities[0] ?? {}
     const base = { id: `settle-${this.#seq}`, target: address, time: 0, path: 'charge' } as const
@@ -105,6 +117,11 @@ class Shop {
     return (this.record().snapshot.context as { outcome?: unknown }).outcome
   }
 
+  get #invocation(): { readonly path: string; readonly incarnation: number } {
+    const { incarnation = 0 } = this.record().activities[0] ?? {}
+    return { path: 'charge', incarnation }
+  }
+
   deliverAll(): void {
     for (const { effectId } of this.record().outbox) this.draft.markDelivered(effectId)
   }
@@ -112,6 +129,7 @@ class Shop {
 
 function inShort(effects: readonly Effect[]): string[] {
   return effects.map(effect => {
+    if (effect.type === 'hear') return `hear ${effect.activity} ${effect.attempt} ${effect.silenceMs}`
     if (effect.type === 'task') return `task ${effect.task.activity} ${effect.task.attempt}`
     return effect.type === 'recall' ? `recall ${effect.activity} ${effect.attempt}` : effect.type
   })
@@ -259,5 +277,128 @@ describe('an instance with a remote activity', () => {
     expect(instance.commit()).toEqual(['startActivity'])
     expect(instance.record().activities).toMatchObject([{ attempt: 2 }])
     expect(instance.record().activities[0]!.remote).toBeUndefined()
+  })
+})
+
+describe('an instance whose worker gives heartbeats', () => {
+  /** A worker has been asked, and nothing is owed. */
+  function asked(workflow = shop(watched)): Shop {
+    const instance = new Shop(workflow)
+    instance.commit()
+    instance.deliverAll()
+    return instance
+  }
+
+  it('hears the worker once that has begun, for which it stays in memory, and notes that once', () => {
+    const instance = asked()
+    expect([instance.draft.owes, instance.draft.dueAt]).toEqual([0, undefined])
+
+    expect(instance.beat(1)).toBe('accepted')
+
+    expect([instance.commit(), instance.draft.owes]).toEqual([['hear charge 1 3000'], 1])
+    expect(instance.draft.isBusy).toBe(false)
+    expect(instance.beat(1)).toBe('ignored')
+  })
+
+  it('stores details, and does not stay in memory for a worker that may be silent', () => {
+    const instance = asked(shop(remote))
+
+    expect([instance.beat(1, 'a'), instance.beat(1, 'b')]).toEqual(['accepted', 'accepted'])
+
+    expect([instance.commit(), instance.draft.owes]).toEqual([['hear charge 1 undefined'], 0])
+    expect(instance.record().activities).toMatchObject([{ lastHeartbeat: 'b' }])
+  })
+
+  it('hears it again after a crash, however long that took', () => {
+    const instance = asked()
+    instance.beat(1)
+
+    expect(instance.crash(instance.record(), shop(watched))).toEqual(['hear charge 1 3000'])
+    expect(instance.draft.fireDue(1e9)).toBe('ignored')
+  })
+
+  it('takes an attempt back that has fallen silent, and tells the next one how far it was', () => {
+    const instance = asked()
+    instance.beat(1, 'a')
+    instance.commit()
+
+    expect(instance.cut(1, 'b')).toBe('accepted')
+    expect([instance.commit(), instance.draft.owes]).toEqual([['recall charge 1', 'stopActivity'], 1])
+    instance.deliverAll()
+    expect(instance.draft.owes).toBe(0)
+    instance.draft.fireDue(1_000)
+
+    const [effect] = instance.draft.takeEffects()
+    expect(effect).toMatchObject({ task: { attempt: 2, lastHeartbeat: 'b', silenceMs: 3_000 } })
+    expect(instance.record().activities[0]!.remote).toEqual({
+      name: 'charge',
+      format: 'msgpack',
+      silenceMs: 3_000,
+    })
+  })
+
+  it('tells the machine when the last attempt has fallen silent', () => {
+    const instance = asked()
+    instance.beat(1)
+    instance.cut(1)
+    instance.draft.fireDue(1_000)
+
+    expect(instance.cut(2)).toBe('accepted')
+
+    expect(instance.outcome).toMatchObject({ message: 'silent' })
+  })
+
+  it('keeps the newest details of a worker that fails', () => {
+    const instance = asked()
+    instance.beat(1, 'a')
+    const { incarnation } = instance.record().activities[0]!
+    const base = { id: 's', target: address, time: 0, path: 'charge', incarnation, attempt: 1 } as const
+
+    instance.deliver({ type: 'settle', ...base, outcome: bad, details: 'b' })
+
+    expect(instance.record().activities).toMatchObject([{ lastHeartbeat: 'b', attempt: 1 }])
+  })
+
+  it('wants to hear nothing of an attempt that is over', () => {
+    const instance = asked()
+    instance.settle(1, bad)
+
+    expect([instance.beat(1, 'a'), instance.cut(1)]).toEqual(['ignored', 'ignored'])
+    instance.draft.fireDue(1_000)
+    expect([instance.beat(1, 'a'), instance.cut(1)]).toEqual(['ignored', 'ignored'])
+
+    expect(instance.record().activities[0]!.lastHeartbeat).toBeUndefined()
+  })
+
+  it.each([
+    ['is done', (instance: Shop) => instance.settle(1, ok)],
+    ['fails', (instance: Shop) => instance.settle(1, bad)],
+    ['is no longer wanted', (instance: Shop) => instance.send('DROP')],
+    [
+      'belongs to an instance that is paused',
+      (instance: Shop) => instance.deliver({ type: 'pause', id: 'pause', target: address, time: 0 }),
+    ],
+  ])('hears it no more when it %s', (_, happen) => {
+    const instance = asked()
+    instance.beat(1)
+    instance.commit()
+
+    happen(instance)
+
+    expect(instance.commit()).toContain('stopActivity')
+    instance.deliverAll()
+    expect(instance.draft.owes).toBe(0)
+  })
+
+  it('waits for its heartbeats anew after a pause, also after a crash in it', () => {
+    const instance = asked()
+    instance.beat(1)
+    const base = { target: address, time: 0 } as const
+    instance.deliver({ type: 'pause', id: 'pause', ...base })
+
+    expect(instance.crash(instance.record(), shop(watched))).toEqual([])
+    instance.deliver({ type: 'resume', id: 'resume', ...base })
+
+    expect(instance.commit()).toEqual(['hear charge 1 3000'])
   })
 })

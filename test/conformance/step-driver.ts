@@ -141,6 +141,7 @@ export class StepDriver implements Driver {
         this.#leafOf(effect)?.deliver(effect.event)
         return
       case 'chunk':
+      case 'hear':
       case 'post':
       case 'recall':
       case 'startItem':

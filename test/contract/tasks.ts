@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { SettleEnvelope } from '../../actors/envelope.ts'
 import { RuntimeError } from '../../actors/errors.ts'
-import type { TaskConsumer, TaskListener, TaskMessage, TaskQueue, Tasks } from '../../actors/ports.ts'
-import type { Task, TaskName } from '../../actors/remote-activity.ts'
+import type {
+  BeatListener,
+  TaskConsumer,
+  TaskListener,
+  TaskMessage,
+  TaskQueue,
+  Tasks,
+} from '../../actors/ports.ts'
+import type { InstanceRecord } from '../../actors/record.ts'
+import type { Beat, Task, TaskName } from '../../actors/remote-activity.ts'
 import { until } from './until.ts'
 
 /** How long a task stays with a worker that does not renew it. */
@@ -16,13 +24,17 @@ export interface TasksFixture {
   readonly pass: (ms: number) => Promise<void>
   /** How many tasks wait or are with a worker. */
   readonly stored: () => Promise<number>
+  /** Hears what workers say of instances in the partition of the one that asks, or in another one. */
+  readonly listen: (listener: BeatListener, isElsewhere?: boolean) => Promise<() => void>
+  /** Stores a record of the instance that asks. */
+  readonly store: (activities: InstanceRecord['activities']) => Promise<void>
   /** The envelopes in the inbox, in order. */
   readonly told: () => Promise<readonly SettleEnvelope[]>
   /** The reasons of the dead letters. */
   readonly deadLetters: () => Promise<readonly string[]>
 }
 
-const instance = { workflow: 'order', id: 'o.1 ż' }
+export const instance = { workflow: 'order', id: 'o.1 ż' }
 let count = 0
 
 function task(change: Partial<Task> = {}): Task {
@@ -149,6 +161,85 @@ export function describeTasks(name: string, makeFixture: () => Promise<TasksFixt
           outcome: { status: 'done', output: { receipt: 7n } },
         },
       ])
+    })
+
+    it('tells with a failure how far it had come', async () => {
+      const fixture = await makeFixture()
+      const { heard } = await worker(fixture)
+      await fixture.tasks.post(task())
+      await heard.count(1)
+
+      await heard.messages[0]!.settle({ status: 'error', error: 'e' }, { page: 7n })
+
+      expect(await fixture.told()).toMatchObject([{ outcome: { status: 'error' }, details: { page: 7n } }])
+    })
+
+    it('hands a worker what it must know of heartbeats, and what it says to whoever hears the instance', async () => {
+      const fixture = await makeFixture()
+      const [beats, elsewhere]: [Beat[], Beat[]] = [[], []]
+      const malformed = (error: Error) => {
+        throw error
+      }
+      const stop = await fixture.listen({ beat: beat => beats.push(beat), malformed })
+      await fixture.listen({ beat: beat => elsewhere.push(beat), malformed }, true)
+      const { heard } = await worker(fixture)
+      await fixture.tasks.post(task({ lastHeartbeat: { page: 6n }, path: 'a.b ż', silenceMs: 3_000 }))
+      await heard.count(1)
+      const [message] = heard.messages as [TaskMessage]
+
+      message.beat({ details: undefined, isBeginning: true })
+      message.beat({ details: undefined, isBeginning: false })
+      message.beat({ details: { page: 7n }, isBeginning: false })
+      await until(() => beats.length === 3)
+      stop()
+      message.beat({ details: 8, isBeginning: false })
+      await fixture.pass(50)
+
+      expect(message.content).toMatchObject({ lastHeartbeat: { page: 6n }, silenceMs: 3_000 })
+      const of = { instance, path: 'a.b ż', incarnation: 4, attempt: 1 }
+      expect(beats).toEqual([
+        { ...of, details: undefined, isBeginning: true },
+        { ...of, details: undefined, isBeginning: false },
+        { ...of, details: { page: 7n }, isBeginning: false },
+      ])
+      expect(elsewhere).toEqual([])
+    })
+
+    it('refuses details that cannot be sent', async () => {
+      const fixture = await makeFixture()
+      const { heard } = await worker(fixture)
+      await fixture.tasks.post(task())
+      await heard.count(1)
+      const codeOf = (details: unknown) => {
+        try {
+          heard.messages[0]!.beat({ details, isBeginning: false })
+          return 'none'
+        } catch (error) {
+          return (error as RuntimeError).code
+        }
+      }
+
+      expect([codeOf(() => {}), codeOf('x'.repeat(2 ** 21))]).toEqual([
+        'VALUE_UNSUPPORTED',
+        'PAYLOAD_TOO_LARGE',
+      ])
+    })
+
+    it('answers a worker how far the one before it had come', async () => {
+      const fixture = await makeFixture()
+      const { heard } = await worker(fixture)
+      await fixture.tasks.post(task())
+      await heard.count(1)
+      const [message] = heard.messages as [TaskMessage]
+      const none = await message.newestDetails()
+
+      const activity = { path: 'pay', src: 'pay', input: 1, attempt: 1, startedAt: 0 }
+      await fixture.store([
+        { ...activity, path: 'other', incarnation: 3, lastHeartbeat: 'other' },
+        { ...activity, incarnation: 4, lastHeartbeat: { page: 7n } },
+      ])
+
+      expect([none, await message.newestDetails()]).toEqual([undefined, { page: 7n }])
     })
 
     it('gives a task that is not renewed to another worker, one that is to nobody', async () => {

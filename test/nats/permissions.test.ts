@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { TaskMessage } from '../../actors/ports.ts'
-import type { Task, TaskName } from '../../actors/remote-activity.ts'
+import type { Beat, Task, TaskName } from '../../actors/remote-activity.ts'
 import { DeadLetters } from '../../src/index.ts'
+import { NatsBeats } from '../../src/nats/beats.ts'
 import { NatsBlobs } from '../../src/nats/blobs.ts'
 import type { NatsConnection } from '../../src/nats/connection.ts'
 import { isRegistered, registerWorkflow } from '../../src/nats/config.ts'
@@ -22,6 +23,7 @@ import { NatsSnapshots } from '../../src/nats/snapshots.ts'
 import { NatsStore } from '../../src/nats/store.ts'
 import { NatsTaskQueue } from '../../src/nats/task-queue.ts'
 import { NatsTasks } from '../../src/nats/tasks.ts'
+import { partitionOf } from '../../src/workflow/address.ts'
 import { collect } from '../support/node.ts'
 import { testConnection } from '../contract/fixtures.ts'
 import { HeardMessages, HeardRecords } from '../contract/heard.ts'
@@ -80,6 +82,9 @@ const workerPermissions: Permissions = {
       // The results, and tasks that came too often.
       'hf.prod.in.>',
       'hf.prod.dead.>',
+      // Heartbeats, and how far the worker before had come.
+      'hf.prod.beat.charge.>',
+      '$JS.API.DIRECT.GET.KV_hf_prod_instances.>',
       '$JS.API.DIRECT.GET.KV_hf_prod_config.>',
       '$JS.API.CONSUMER.INFO.hf_prod_tasks.charge',
       '$JS.API.CONSUMER.CREATE.hf_prod_tasks.charge.hf.prod.task.charge.>',
@@ -129,10 +134,17 @@ const nodePermissions: Permissions = {
       ]),
     ],
   },
-  // Besides answers: who is alive, which partitions are given up, who asks whether this node is alive, or how it is, and
-  // what is cancelled.
+  // Besides answers: who is alive, which partitions are given up, who asks whether this node is alive, or how it is, what
+  // is cancelled, and how far workers are.
   subscribe: {
-    allow: ['_INBOX.>', '$KV.hf_prod_leases.>', 'hf.prod.node.*', 'hf.prod.ask.*', 'hf.prod.hint.>'],
+    allow: [
+      '_INBOX.>',
+      '$KV.hf_prod_leases.>',
+      'hf.prod.node.*',
+      'hf.prod.ask.*',
+      'hf.prod.hint.>',
+      'hf.prod.beat.>',
+    ],
   },
 }
 
@@ -287,6 +299,13 @@ describe('permissions', () => {
     consumer.pull(3)
     await until(() => messages.length === 3)
     messages[0]!.working()
+    const beats: Beat[] = []
+    const partition = partitionOf(taskOf('charge', 1).instance, namespace.partitions)
+    const ear = { beat: (beat: Beat) => beats.push(beat), malformed: () => {} }
+    await new NatsBeats(admin, namespace).listen(partition, ear)
+    messages[0]!.beat({ details: 1, isBeginning: false })
+    await until(() => beats.length === 1)
+    expect(await messages[0]!.newestDetails()).toBeUndefined()
     await messages[0]!.settle({ status: 'done', output: 7 })
     await messages[1]!.deadLetter('DELIVERIES_EXCEEDED', 'because')
     messages[1]!.drop()
@@ -413,6 +432,7 @@ describe('permissions', () => {
     await heartbeats.leave()
     const hinted: string[] = []
     await new NatsHints(limited, namespace).listen(({ target }) => hinted.push(target.id))
+    await new NatsBeats(limited, namespace).listen(3, { beat: () => {}, malformed: () => {} })
     new NatsHints(limited, namespace).send({ target: address, isForced: false })
     await until(() => hinted.length > 0)
     await until(() => left.length > 0 && released.length > 0)
@@ -510,6 +530,10 @@ describe('permissions', () => {
     )
     await expect(new NatsHints(limited, namespace).listen(() => {})).rejects.toMatchObject(
       denied('hf.prod.hint.>'),
+    )
+    const ear = { beat: () => {}, malformed: () => {} }
+    await expect(new NatsBeats(limited, namespace).listen(3, ear)).rejects.toMatchObject(
+      denied('hf.prod.beat.*.3.>'),
     )
   })
 

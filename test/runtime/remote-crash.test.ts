@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { connect } from '../../src/index.ts'
+import { patientReader } from '../support/readers.ts'
 import { delegator } from '../support/remotes.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 import { startNode } from '../support/node.ts'
@@ -45,6 +46,23 @@ describe('a remote activity', { timeout: 60_000 }, () => {
     expect(await idleHears).toBe(begun)
     const { context } = await handle.waitFor(s => s.context.results.length > 0, waiting)
     expect(context.results).toEqual(['done 4'])
+  })
+
+  it('goes on from the last heartbeat of the worker that was killed', async () => {
+    const namespace = freshNamespace()
+    const node = await startNode({ namespace, workflows: [patientReader] })
+    const handle = node.client.instance(patientReader, 'r')
+    const start = async () => void (await node.client.start(patientReader, { id: 'r' }))
+    const { begun, busy, idleHears } = await startTwo(namespace, start)
+    await handle.waitFor(({ activities }) => activities[0]?.lastHeartbeat === 'page 7', waiting)
+
+    await crash(busy)
+
+    expect([begun, await idleHears]).toEqual([
+      'reading at attempt 1 from undefined',
+      'reading at attempt 1 from page 7',
+    ])
+    expect(await handle.result(waiting)).toBe('read')
   })
 
   it('is done once though its node is killed meanwhile, and its result waits for the next node', async () => {

@@ -1,6 +1,6 @@
 /**
  * A worker in a process of its own, to be killed: `node --import tsx worker-process.ts <url> <namespace>`. It tells its
- * parent `ready`, and of each chore when it begins and when it has ended.
+ * parent `ready`, and of each chore when it begins and when it has ended. What it reads from the start it never finishes.
  */
 import { setTimeout } from 'node:timers/promises'
 
@@ -19,6 +19,12 @@ await createWorker({
       await setTimeout(input.ms)
       process.send?.('ended')
       return input.n
+    },
+    read: async ({ attempt, heartbeat, lastHeartbeat }: TaskContext<string>) => {
+      process.send?.(`reading at attempt ${attempt} from ${String(lastHeartbeat)}`)
+      if (lastHeartbeat !== undefined) return 'read'
+      heartbeat('page 7')
+      return new Promise<string>(() => {})
     },
   },
 })

@@ -15,6 +15,7 @@ import type {
 import type { Address } from '../../actors/address.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { encodeRecord } from '../../src/codec/record.ts'
+import { MemoryBeats } from '../../src/memory/beats.ts'
 import { MemoryBlobs } from '../../src/memory/blobs.ts'
 import { MemoryEventSink } from '../../src/memory/events.ts'
 import { MemoryHeartbeats } from '../../src/memory/heartbeats.ts'
@@ -70,6 +71,7 @@ export function simTransport(context: SimTransportContext, node: string, incarna
   const { namespace } = context.server
   return {
     ...simClientTransport(context),
+    beats: new MemoryBeats(namespace),
     leaseTtlMs: namespace.leaseTtlMs,
     events: simEvents(context),
     heartbeats: simHeartbeats(context, new MemoryHeartbeats(namespace, node)),
