@@ -19,12 +19,7 @@ export type ActivityReport = { readonly path: ActorPath; readonly incarnation: n
     /** Without details: its worker has begun. */
     | { readonly type: 'heartbeat'; readonly attempt: number; readonly details: unknown }
     /** It is ended from here. */
-    | {
-        readonly type: 'cut'
-        readonly attempt: number
-        readonly error: unknown
-        readonly details?: unknown
-      }
+    | { readonly type: 'cut'; readonly attempt: number; readonly error: unknown }
     | { readonly type: 'event'; readonly event: EventObject }
     | { readonly type: 'moved'; readonly context: unknown }
   )

@@ -148,9 +148,9 @@ export class Stepping {
         return isLatest ? this.invocations.note(activity, report.details) : 'ignored'
       case 'cut': {
         if (!isLatest || !this.invocations.recall(activity)) return 'ignored'
-        const { path, incarnation, attempt, details, error } = report
+        const { path, incarnation, attempt, error } = report
         const outcome = { status: 'error', error } as const
-        const ending = { type: 'settled', path, incarnation, attempt, details, outcome } as const
+        const ending = { type: 'settled', path, incarnation, attempt, outcome } as const
         this.#cause = { type: 'report', report: ending }
         return this.report(ending, now)
       }

@@ -44,18 +44,19 @@ export class RemotePulses {
     const pulse = new Pulse(this.#clock, silenceMs, {
       tell: details => this.#report({ ...of, type: 'heartbeat', details }),
       missed: () => {
+        // All that it has told of how far it was is stored by now: see Pulse.
+        this.stop(incarnation)
         const error = activityTimeout('heartbeat', { activity, attempt, limitMs: silenceMs! })
-        this.#report({ ...of, type: 'cut', details: this.stop(incarnation), error })
+        this.#report({ ...of, type: 'cut', error })
       },
     })
     this.#byIncarnation.set(incarnation, { attempt, pulse })
   }
 
-  /** Hears it no more. Answers details that have not been told. */
-  stop(incarnation: number): unknown {
-    const untold = this.#byIncarnation.get(incarnation)?.pulse.stop()
+  /** Hears it no more. */
+  stop(incarnation: number): void {
+    this.#byIncarnation.get(incarnation)?.pulse.stop()
     this.#byIncarnation.delete(incarnation)
-    return untold
   }
 
   stopAll(): void {

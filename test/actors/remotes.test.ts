@@ -84,9 +84,9 @@ class Shop {
   }
 
   /** Nothing was heard of a worker for too long. */
-  cut(attempt: number, details?: unknown, now = 0): string {
+  cut(attempt: number): string {
     const error = new Error('silent')
-    return this.draft.report({ type: 'cut', ...this.#invocation, attempt, details, error }, now)
+    return this.draft.report({ type: 'cut', ...this.#invocation, attempt, error }, 0)
   }
 
   settle(attempt: number | undefined, outcome: LeafOutcome, now = 0): string {
@@ -322,14 +322,14 @@ describe('an instance whose worker gives heartbeats', () => {
     instance.beat(1, 'a')
     instance.commit()
 
-    expect(instance.cut(1, 'b')).toBe('accepted')
+    expect(instance.cut(1)).toBe('accepted')
     expect([instance.commit(), instance.draft.owes]).toEqual([['recall charge 1', 'stopActivity'], 1])
     instance.deliverAll()
     expect(instance.draft.owes).toBe(0)
     instance.draft.fireDue(1_000)
 
     const [effect] = instance.draft.takeEffects()
-    expect(effect).toMatchObject({ task: { attempt: 2, lastHeartbeat: 'b', silenceMs: 3_000 } })
+    expect(effect).toMatchObject({ task: { attempt: 2, lastHeartbeat: 'a', silenceMs: 3_000 } })
     expect(instance.record().activities[0]!.remote).toEqual({
       name: 'charge',
       format: 'msgpack',

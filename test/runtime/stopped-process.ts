@@ -1,12 +1,13 @@
 /**
- * A process that stops nodes in the middle of everything they do, says what is left of them, and ends by itself or not at
+ * A process that stops nodes, and workers, in the middle of everything they do, says what is left of them, and ends by itself or not at
  * all: `node --import tsx stopped-process.ts <url> <namespace>`.
  */
 import { watchTimers } from '../support/open-timers.ts'
-import { createNode, type Node } from '../../src/index.ts'
+import { createNode, createWorker, type Node, type TaskContext } from '../../src/index.ts'
 import { gatherer } from '../support/bulks.ts'
 import { child, listener, teller } from '../support/families.ts'
 import { workerOf } from '../support/pausing.ts'
+import { slowReader } from '../support/readers.ts'
 import { echo, tally } from '../support/workflows.ts'
 
 const [servers = '', namespace = ''] = process.argv.slice(2)
@@ -17,7 +18,7 @@ process.on('warning', warning => problems.push(`warning: ${String(warning)}`))
 
 const attempts: AbortSignal[] = []
 const worker = workerOf(({ signal }) => attempts.push(signal))
-const workflows = [tally, echo, gatherer, child, listener, teller, worker]
+const workflows = [tally, echo, gatherer, child, listener, teller, worker, slowReader]
 const start = () => createNode({ servers, namespace, name: 'one', partitions: 4, log: 'silent', workflows })
 
 /** Work of every kind, none of it waited for. */
@@ -55,11 +56,32 @@ async function begin({ client }: Node, round: number): Promise<void> {
     .catch(() => {})
 }
 
+/** A worker that reads and says so, until it stops. */
+async function read({ client }: Node, round: number): Promise<void> {
+  const reading = await createWorker({
+    servers,
+    namespace,
+    log: 'silent',
+    drainTimeout: 0,
+    activities: {
+      read: ({ heartbeat }: TaskContext<string>) => {
+        heartbeat('page 1')
+        heartbeat('page 2')
+        return new Promise<string>(() => {})
+      },
+    },
+  })
+  const handle = await client.start(slowReader, { id: `reader-${round}` })
+  await handle.waitFor(({ activities }) => activities[0]?.remote?.isBegun === true)
+  await reading.stop()
+}
+
 for (let round = 0; round < 3; round++) {
   // In every round but the first the records of those before are being looked through when the node stops.
   const node = await start()
   if (round % 2 === 0) {
     await begin(node, round)
+    await read(node, round)
     const gathering = node.client.instance(gatherer, `gatherer-${round}`)
     await gathering.waitFor(({ activities }) => (activities[0]?.bulk?.completed ?? 0) > 20 * round)
   }

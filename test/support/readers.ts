@@ -1,6 +1,7 @@
 import { assign, setup } from 'xstate'
 
 import { defineWorkflow } from '../../src/workflow/define-workflow.ts'
+import type { Duration } from '../../src/workflow/duration.ts'
 import { remoteActivity } from '../../src/workflow/remote-activity.ts'
 
 const retry = { maxAttempts: 3, initialInterval: '10ms' } as const
@@ -8,10 +9,13 @@ const retry = { maxAttempts: 3, initialInterval: '10ms' } as const
 /** Has a worker read, which says how far it is, and must not be silent for long. */
 export const reader = readerOf('reader', '700ms')
 
+/** The same, with more patience. */
+export const slowReader = readerOf('slow-reader', '1m')
+
 /** The same, with all the patience there is. */
 export const patientReader = readerOf('patient-reader')
 
-function readerOf(name: string, heartbeat?: '700ms') {
+function readerOf(name: string, heartbeat?: Duration) {
   const read = remoteActivity<string, string>({
     name: 'read',
     format: 'json',
