@@ -362,7 +362,7 @@ export interface Tasks {
   post(task: Task): Promise<void>
   /**
    * Removes the task, also from a worker that is at it: it is delivered to nobody any more. That worker is told to stop,
-   * unless the word is lost: then it works for nothing.
+   * maybe twice, unless the word is lost: then it works for nothing.
    *
    * @throws RuntimeError `STORE_UNAVAILABLE`
    */

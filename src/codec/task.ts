@@ -21,7 +21,8 @@
  * next attempt finds in `lastHeartbeat`, as JSON or msgpack. Once a second is often enough: of what comes in between, only
  * the newest details are stored. `{ "isBeginning": true }` is no heartbeat, but says that the work has begun, which the
  * first heartbeat says, too; from then on it must not go without one for longer than `heartbeatTimeoutMs`. It may be
- * lost, so it is said again with each renewal. The answer may have the newest `details`, for an error.
+ * lost, so it is said again with each renewal. The answer may have the newest `details`, for an error. A task that is given
+ * out again is the same as before: how far its last worker came is in the record of the instance.
  */
 import type { SettleEnvelope } from '../../actors/envelope.ts'
 import { RuntimeError } from '../../actors/errors.ts'
@@ -177,7 +178,7 @@ function encodeJson(fields: object, activity: string): Uint8Array {
   try {
     return new TextEncoder().encode(JSON.stringify(fields))
   } catch (error) {
-    const message = `the input of activity '${activity}' cannot be written as JSON: ${(error as Error).message}`
+    const message = `the input or the last heartbeat of activity '${activity}' cannot be written as JSON: ${(error as Error).message}`
     throw new RuntimeError('VALUE_UNSUPPORTED', message, { cause: error, fields: { field: 'input' } })
   }
 }

@@ -2,9 +2,10 @@
  * The work queue of remote activities, as a worker empties it.
  *
  * All workers of an activity share one durable consumer, made by the first of them. A worker asks for as many tasks as
- * it has room for; each request stands at the server until it is met or its time is over, and is made again then. When
- * the connection breaks, the server forgets the requests, so they are made again, too. A consumer that is gone (somebody
- * has deleted it) is made again before the next request.
+ * it has room for; each request stands at the server until it is met or its time is over, and is made again then. Few stand
+ * at a time, as the server takes no more than 512 of all workers together: room that comes free meanwhile is asked for
+ * together when one of them is met. When the connection breaks, the server forgets the requests, so they are made again,
+ * too. A consumer that is gone (somebody has deleted it) is made again before the next request.
  */
 import { AckPolicy, createInbox, DeliverPolicy } from 'nats'
 import type { ConsumerInfo, Msg, Subscription } from 'nats'
@@ -29,6 +30,8 @@ const expiresMs = 10_000
 /** How much longer it is waited for: the server may be slow. */
 const graceMs = 2_000
 const retryMs = 250
+/** Of one worker. */
+const mostRequests = 4
 
 export class NatsTaskQueue implements TaskQueue {
   readonly #context: TaskMessageContext
@@ -161,6 +164,7 @@ class NatsTaskConsumer implements TaskConsumer {
     const { activity, connection, namespace } = this.#context
     const { clock, inboxPrefix, nc } = connection
     if (this.#wanted === 0 || this.#retry !== undefined || this.#isClosed || nc.isClosed()) return
+    if (this.#requests.size >= mostRequests) return
     const inbox = createInbox(inboxPrefix)
     const request: StandingRequest = {
       remaining: this.#wanted,
@@ -210,7 +214,7 @@ class NatsTaskConsumer implements TaskConsumer {
     if (!this.#requests.delete(request)) return
     request.timer.cancel()
     request.subscription.unsubscribe()
-    if (request.remaining > 0) this.pull(request.remaining)
+    this.pull(request.remaining)
   }
 
   /** Asks no more until the consumer is there. */

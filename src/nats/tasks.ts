@@ -50,12 +50,14 @@ export class NatsTasks implements Tasks {
     const partition = partitionOf(task.instance, partitions)
     const filter = subjects.task(partition, task)
     const subject = `$JS.API.STREAM.PURGE.${subjects.taskStream}`
+    const stop = () => this.#connection.send(subjects.stop(partition, task), nothing)
+    // At once, for the worker that is at it, and once more, for one that was given it meanwhile.
+    stop()
     try {
-      // First, so that no worker is told to stop and then given the task.
       await this.#connection.askApi(subject, { filter })
     } catch (error) {
       throw translate(error, { what: `take back activity '${task.activity}'`, subject })
     }
-    this.#connection.send(subjects.stop(partition, task), nothing)
+    stop()
   }
 }

@@ -74,6 +74,31 @@ describe('the work queue', () => {
     expect(messages).toMatchObject([{ content: { attempt: 1 } }, { content: { attempt: 2 } }])
   })
 
+  it('is asked with few requests, however often a task ends, and hands out as many as there is room for', async () => {
+    const { connection, namespace } = await natsFixture()
+    const heard: Heard = { errors: [], messages: [] }
+    const queue = new NatsTaskQueue(connection, namespace, { ackWaitMs })
+    const consumer = await queue.open('charge', {
+      task: message => heard.messages.push(message),
+      stop: () => {},
+      interrupted: error => heard.errors.push(error),
+    })
+
+    // More than the server takes.
+    for (let n = 0; n < 600; n++) {
+      consumer.pull(1)
+      await new Promise(setImmediate)
+    }
+    const { consumers } = connection.jsm
+    const { num_waiting: standing } = await consumers.info(namespace.subjects.taskStream, 'charge')
+    const tasks = new NatsTasks(connection, namespace)
+    await Promise.all(Array.from({ length: 620 }, (_, n) => tasks.post(taskOf(n + 1))))
+    await until(() => heard.messages.length >= 600)
+    const { num_pending: waiting } = await consumers.info(namespace.subjects.taskStream, 'charge')
+
+    expect([heard.errors, standing, heard.messages.length, waiting]).toEqual([[], 4, 600, 20])
+  })
+
   // What it had handed out shortly before, a server that was killed may hand out again: workers know what they are at.
   it('is asked again when NATS was killed', async () => {
     const storeDir = await scratchDir()

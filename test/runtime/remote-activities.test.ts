@@ -291,7 +291,11 @@ describe('a worker', () => {
     await calls.count(2)
     await expect.poll(() => queued(node)).toBe(3)
 
-    expect(worker.status()).toEqual({ namespace: node.status().namespace, running: { chore: 2 } })
+    expect(worker.status()).toEqual({
+      namespace: node.status().namespace,
+      running: { chore: 2 },
+      abandoned: 0,
+    })
     calls.end(0, 1)
     await calls.count(3)
     expect(calls.all.length).toBe(3)
