@@ -1,37 +1,22 @@
-/** A node in a process of its own, for cancel.ts: runs activities that last until they are aborted. */
+/** A node in a process of its own, for cancel.ts: its activities last until they are aborted, here or at a worker. */
 import { setup } from 'xstate'
 
-import { activity, defineWorkflow, type ActivityContext } from '../src/index.ts'
-import { preciseNow, serve, tell, type ServedNews } from './served-node.ts'
+import { activity, defineWorkflow, remoteActivity, type ActivityContext } from '../src/index.ts'
+import { EndlessWork, type CancelNews, type CancelOrder } from './endless-work.ts'
+import { serve, tell, type ServedOptions } from './served-node.ts'
 
-/** Tell how many run, or when each was aborted. */
-export interface CancelOrder {
-  readonly type: 'count' | 'collect'
+export interface CancelNodeOptions extends ServedOptions {
+  readonly isRemote: boolean
 }
 
-export type CancelNews =
-  | ServedNews
-  | { readonly type: 'counted'; readonly running: number }
-  /** By the number of the instance, when the signal of its activity was aborted: milliseconds since the epoch. */
-  | { readonly type: 'collected'; readonly abortedAt: readonly (readonly [index: number, at: number])[] }
-
-let running = 0
-const abortedAt = new Map<number, number>()
-
-const work = activity({
-  name: 'work',
-  run: async ({ input: index, signal }: ActivityContext<number>) => {
-    running++
-    await new Promise((_, reject) => {
-      signal.addEventListener('abort', () => {
-        if (abortedAt.has(index)) throw new Error(`activity ${index} was aborted twice`)
-        abortedAt.set(index, preciseNow())
-        running--
-        reject(signal.reason as Error)
-      })
+const { isRemote, ...options } = JSON.parse(process.argv[2]!) as CancelNodeOptions
+const endless = new EndlessWork()
+const work = isRemote
+  ? remoteActivity<number, void>({ name: 'work' })
+  : activity({
+      name: 'work',
+      run: ({ input, signal }: ActivityContext<number>): Promise<void> => endless.do(input, signal),
     })
-  },
-})
 
 const worker = defineWorkflow(
   setup({
@@ -46,7 +31,4 @@ const worker = defineWorkflow(
 
 export type Worker = typeof worker
 
-await serve<CancelOrder>(JSON.parse(process.argv[2]!), [worker], order => {
-  if (order.type === 'count') tell<CancelNews>({ type: 'counted', running })
-  else tell<CancelNews>({ type: 'collected', abortedAt: [...abortedAt] })
-})
+await serve<CancelOrder>(options, [worker], order => tell<CancelNews>(endless.obey(order)))

@@ -1,7 +1,7 @@
 /**
  * How soon work stops that is cancelled: many instances, each in the middle of an activity, cancelled some at a time.
  *
- * The node is a process of its own, and so is NATS, which syncs every write. Times count from each call of `cancel` to the
+ * The node is a process of its own, and so is the worker, if one does the activities, and NATS, which syncs every write. Times count from each call of `cancel` to the
  * abort that its activity sees, by the clock that both processes share. Before, nothing is done for a while: reads that
  * running activities cause by themselves would be counted. Goal: 99 of 100 see it within 100 ms, and no reads.
  */
@@ -9,8 +9,9 @@ import { connect as connectLibrary } from 'nats'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { connect } from '../src/index.ts'
-import type { CancelNews, CancelOrder, Worker } from './cancel-node.ts'
+import type { Worker } from './cancel-node.ts'
 import { Crowd } from './crowd.ts'
+import type { CancelNews, CancelOrder } from './endless-work.ts'
 import { inLanes } from './lanes.ts'
 import { NodeProcess } from './node-process.ts'
 import { ProgressLine } from './progress-line.ts'
@@ -23,7 +24,8 @@ const help = `Measures how soon activities that run are aborted once they are ca
 
   npm run bench:cancel -- [options]
 
-  --instances <n>     each in the middle of an activity (default 10000)
+  --remote            a worker in another process does the activities
+  --instances <n>     each in the middle of an activity (default 10000; 1000 with --remote)
   --window <n>        cancels on their way at a time (default 32)
   --idle <ms>         how long reads are counted while nothing happens (default 5000)
   --partitions <n>    (default 32)
@@ -33,28 +35,37 @@ const help = `Measures how soon activities that run are aborted once they are ca
 HOLDFAST_NATS_SERVER names the nats-server to use.
 `
 
-const { json, ...settings } = readSettings(help, {
-  instances: { byDefault: 10_000 },
-  window: { byDefault: 32 },
-  idle: { byDefault: 5_000 },
-  partitions: { byDefault: 32 },
-})
+const { json, ...settings } = readSettings(
+  help,
+  {
+    instances: { byDefault: process.argv.includes('--remote') ? 1_000 : 10_000 },
+    window: { byDefault: 32 },
+    idle: { byDefault: 5_000 },
+    partitions: { byDefault: 32 },
+  },
+  ['remote'],
+)
 const progress = new ProgressLine()
 
 async function run({ servers, interrupted }: Surroundings): Promise<Record<string, number>> {
-  const { idle, instances: count, partitions, window } = settings
+  const { idle, instances: count, partitions, remote: isRemote, window } = settings
   const connection = { servers, namespace: 'cancel' }
-  const options = { ...connection, name: 'node', partitions }
+  const options = { ...connection, name: 'node', partitions, isRemote }
   await using node: NodeProcess<CancelOrder | MeasureOrder, CancelNews> = new NodeProcess(
     'cancel-node',
     options,
     interrupted,
   )
   await node.next('serving')
+  await using worker: NodeProcess<CancelOrder, CancelNews> | undefined = isRemote
+    ? new NodeProcess('cancel-worker', { ...connection, concurrency: count }, interrupted)
+    : undefined
+  await worker?.next('serving')
+  const doer = worker ?? node
   await using client = await connect(connection)
   const crowd = new Crowd<Worker>({ client, count, interrupted, prefix: 'w-', progress, workflow: 'worker' })
   await crowd.start(index => index)
-  await crowd.reach('activities run', async () => (await node.ask({ type: 'count' }, 'counted')).running)
+  await crowd.reach('activities run', async () => (await doer.ask({ type: 'count' }, 'counted')).running)
 
   const reads = await countReads(servers)
   await pause(idle, undefined, { signal: interrupted })
@@ -75,7 +86,13 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
   const readsMeanwhile = reads.soFar() - idleReads
   await reads.stop()
 
-  const { abortedAt } = await node.ask({ type: 'collect' }, 'collected')
+  // A worker hears of it after the cancel is answered.
+  if (isRemote)
+    await crowd.reach(
+      'are aborted',
+      async () => count - (await doer.ask({ type: 'count' }, 'counted')).running,
+    )
+  const { abortedAt } = await doer.ask({ type: 'collect' }, 'collected')
   if (abortedAt.length !== count)
     throw new Error(`only ${abortedAt.length} of ${count} activities were aborted`)
   const { counted } = await crowd.tally(({ status }) => status === 'cancelled')
