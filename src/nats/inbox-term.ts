@@ -31,17 +31,16 @@
  */
 import { AckPolicy, DeliverPolicy, nuid } from 'nats'
 import type { ConsumerInfo, JsMsg } from 'nats'
-import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
+import { RuntimeError } from '../../actors/errors.ts'
 import type { InboxConsumer, InboxListener } from '../../actors/ports.ts'
 import { partitionOf } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { apiErrorOf, apiErrors, translate } from './errors.ts'
-import { openFeed, type Feed } from './feed.ts'
+import { apiErrorOf, apiErrors } from './errors.ts'
 import { NatsInboxMessage, type InboxMessageContext } from './inbox-message.ts'
 import { floorOf, InboxSweep } from './inbox-sweep.ts'
+import { LastingFeed } from './lasting-feed.ts'
 import type { Namespace } from './provision.ts'
-import { pause } from './wait.ts'
 
 export interface InboxTermContext {
   readonly ackWaitMs: number
@@ -51,8 +50,6 @@ export interface InboxTermContext {
   readonly prefetch: number
 }
 
-const retryWaitMs = 250
-
 export class InboxTerm implements InboxConsumer {
   readonly #context: InboxTermContext
   readonly #partition: number
@@ -61,13 +58,12 @@ export class InboxTerm implements InboxConsumer {
   readonly #messageContext: InboxMessageContext
   /** Told to the listener and not settled, by sequence. */
   readonly #held = new Map<number, NatsInboxMessage>()
-  readonly #closing = new AbortController()
+  readonly #feed: LastingFeed
   readonly #sweep: InboxSweep
   #highestTold = 0
-  #feed: Feed | undefined
+  #isOver = false
   /** The consumer that must still be there unless another term has taken over, or its server was restarted since. */
   #ownConsumer: { readonly name: string; readonly reconnections: number } | undefined
-  #reopening: Promise<void> | undefined
 
   constructor(context: InboxTermContext, partition: number, term: number, listener: InboxListener) {
     this.#context = context
@@ -91,39 +87,36 @@ export class InboxTerm implements InboxConsumer {
       lowestHeld: () => this.#held.keys().next().value,
       failed: error => this.#fail(error),
     })
+    this.#feed = new LastingFeed({
+      attempted: {
+        what: `open partition ${partition} of the inbox`,
+        subject: subjects.envelopes(partition),
+      },
+      connection: context.connection,
+      prefetch: context.prefetch,
+      // That is part of the protocol.
+      removesConsumers: false,
+      makeConsumer: () => this.#takeOver(),
+      message: msg => this.#receive(msg),
+      ended: error => this.#fail(error),
+    })
   }
 
   /** @throws as `Inbox.open` */
-  async open(): Promise<void> {
-    try {
-      const consumer = await this.#takeOver()
-      const feed = await openFeed(this.#context.connection, consumer, this.#context.prefetch, {
-        message: msg => this.#receive(msg),
-        interrupted: () => {
-          this.#reopening = this.#reopen()
-        },
-      })
-      if (this.#closing.signal.aborted) feed.close()
-      else this.#feed = feed
-    } catch (error) {
-      throw translate(error, {
-        what: `open partition ${this.#partition} of the inbox`,
-        subject: this.#context.namespace.subjects.envelopes(this.#partition),
-      })
-    }
+  open(): Promise<void> {
+    return this.#feed.open()
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort()
-    this.#feed?.close()
-    await this.#reopening
+  close(): Promise<void> {
+    this.#isOver = true
+    return this.#feed.close()
   }
 
   /** It cannot go on. */
   #fail(error: Error): void {
-    if (this.#closing.signal.aborted) return
-    this.#closing.abort()
-    this.#feed?.close()
+    if (this.#isOver) return
+    // Never rejects, and there is nothing to wait for.
+    void this.close()
     this.#listener.ended(error)
   }
 
@@ -140,26 +133,6 @@ export class InboxTerm implements InboxConsumer {
     // Settled before: the acknowledgement was lost.
     if (held === undefined) msg.ack()
     else if (held.redelivered(msg)) this.#listener.message(held)
-  }
-
-  /** Goes on until there is a feed again, or none can be. Never rejects. */
-  async #reopen(): Promise<void> {
-    const { signal } = this.#closing
-    while (!signal.aborted) {
-      try {
-        await this.open()
-        return
-      } catch (error) {
-        if (signal.aborted) return
-        if (!isRuntimeError(error) || !error.retryable) {
-          this.#listener.ended(error as Error)
-          return
-        }
-      }
-      await pause(this.#context.connection.clock, retryWaitMs, signal).catch(() => {
-        // Closed: the loop ends.
-      })
-    }
   }
 
   /** Removes the consumers of this and earlier terms, and makes a new one. */

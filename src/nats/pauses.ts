@@ -6,20 +6,17 @@
  * message of every flag: there are few of them, and what is told twice changes nothing.
  */
 import { AckPolicy, DeliverPolicy, nuid } from 'nats'
-import type { JsMsg } from 'nats'
-import { isRuntimeError } from '../../actors/errors.ts'
+import type { ConsumerInfo, JsMsg } from 'nats'
 import type { Pause, PauseListener, Pauses, PauseScope } from '../../actors/ports.ts'
 import type { NatsConnection } from './connection.ts'
 import { isRemoved, readEntryNearby } from './entry.ts'
 import { translate } from './errors.ts'
-import { openFeed, type Feed } from './feed.ts'
 import { Headers } from './headers.ts'
+import { LastingFeed } from './lasting-feed.ts'
 import type { Namespace } from './provision.ts'
 import type { Subjects } from './subjects.ts'
-import { pause as wait } from './wait.ts'
 
 const prefetch = 100
-const retryWaitMs = 250
 /** The server removes the consumer of a watcher that has gone. */
 const inactiveThresholdMs = 60_000
 
@@ -71,105 +68,66 @@ class PausesWatch {
   readonly #connection: NatsConnection
   readonly #subjects: Subjects
   readonly #listener: PauseListener
-  readonly #closing = new AbortController()
-  #consumer: string | undefined
-  #feed: Feed | undefined
+  readonly #feed: LastingFeed
+  /** How much of what there was when the consumer was made has not been told. */
+  #left = 0
+  /** Undefined once all there was has been told. */
+  #opening: { told(): void; failed(error: Error): void } | undefined
 
   constructor(connection: NatsConnection, subjects: Subjects, listener: PauseListener) {
     this.#connection = connection
     this.#subjects = subjects
     this.#listener = listener
+    this.#feed = new LastingFeed({
+      attempted: { what: 'watch what is paused', subject: subjects.allPauses },
+      connection,
+      prefetch,
+      removesConsumers: true,
+      makeConsumer: () => this.#makeConsumer(),
+      message: msg => this.#receive(msg),
+      ended: error => (this.#opening === undefined ? listener.ended(error) : this.#opening.failed(error)),
+    })
   }
 
   /** Resolved once all there is has been told. */
   async open(): Promise<void> {
-    const { allPauses, configStream } = this.#subjects
-    try {
-      const consumer = await this.#connection.jsm.consumers.add(configStream, {
-        name: `watch-${nuid.next()}`,
-        ack_policy: AckPolicy.None,
-        deliver_policy: DeliverPolicy.LastPerSubject,
-        filter_subject: allPauses,
-        inactive_threshold: inactiveThresholdMs * 1e6,
-        mem_storage: true,
-        num_replicas: 1,
-      })
-      this.#consumer = consumer.name
-      await this.#told(consumer)
-    } catch (error) {
-      this.#removeConsumer()
-      throw translate(error, { what: 'watch what is paused', subject: allPauses })
-    }
+    const told = new Promise<void>((resolve, reject) => {
+      this.#opening = { told: resolve, failed: reject }
+    })
+    await Promise.all([this.#feed.open(), told])
   }
 
   close(): void {
-    this.#closing.abort()
-    this.#feed?.close()
-    this.#removeConsumer()
+    // Never rejects, and there is nothing to wait for.
+    void this.#feed.close()
   }
 
-  /** Opens the feed and waits for what was there when the consumer was made. */
-  async #told(consumer: Parameters<typeof openFeed>[1]): Promise<void> {
-    let left = consumer.num_pending
-    let isTold = false
-    await new Promise<void>((resolve, reject) => {
-      const told = () => {
-        isTold = true
-        resolve()
-      }
-      const listener = {
-        message: (msg: JsMsg) => {
-          if (this.#closing.signal.aborted) return
-          this.#receive(msg)
-          if (--left === 0) told()
-        },
-        interrupted: (error: Error) => {
-          if (!isTold) return reject(error)
-          this.#removeConsumer()
-          // Never rejects; nothing waits for it, because closing makes it stop.
-          void this.#reopen()
-        },
-      }
-      openFeed(this.#connection, consumer, prefetch, listener).then(feed => {
-        if (this.#closing.signal.aborted) feed.close()
-        else this.#feed = feed
-        if (left <= 0) told()
-      }, reject)
+  async #makeConsumer(): Promise<ConsumerInfo> {
+    const { allPauses, configStream } = this.#subjects
+    const consumer = await this.#connection.jsm.consumers.add(configStream, {
+      name: `watch-${nuid.next()}`,
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.LastPerSubject,
+      filter_subject: allPauses,
+      inactive_threshold: inactiveThresholdMs * 1e6,
+      mem_storage: true,
+      num_replicas: 1,
     })
+    this.#left = consumer.num_pending
+    if (this.#left === 0) this.#told()
+    return consumer
   }
 
   #receive(msg: JsMsg): void {
     const { pause } = this.#subjects
     const scope = msg.subject === pause() ? undefined : msg.subject.slice(msg.subject.lastIndexOf('.') + 1)
     this.#listener.changed(scope, parsePause(msg.data, msg.info.timestampNanos / 1e6))
+    if (--this.#left === 0) this.#told()
   }
 
-  async #reopen(): Promise<void> {
-    const { signal } = this.#closing
-    while (!signal.aborted) {
-      try {
-        await this.open()
-        return
-      } catch (error) {
-        if (signal.aborted) return
-        if (!isRuntimeError(error) || !error.retryable) {
-          this.#listener.ended(error as Error)
-          return
-        }
-      }
-      await wait(this.#connection.clock, retryWaitMs, signal).catch(() => {
-        // Closed: the loop ends.
-      })
-    }
-  }
-
-  #removeConsumer(): void {
-    const name = this.#consumer
-    this.#consumer = undefined
-    if (name === undefined || this.#connection.nc.isClosed()) return
-    this.#connection.jsm.consumers.delete(this.#subjects.configStream, name).catch(() => {
-      // Then the server removes it by itself after a while.
-    })
+  #told(): void {
+    this.#opening?.told()
+    this.#opening = undefined
   }
 }
 
