@@ -26,6 +26,12 @@ export class StepWork {
     return this.#spend(1, target, type) === undefined
   }
 
+  /** An actor has thrown, maybe because XState has found that it does not come to rest. */
+  threw({ sessionId, logic, _snapshot }: any): void {
+    const { error } = _snapshot
+    if (isLoop(error)) this.#endless ??= actorEndless(sessionId, logic.options.maxIterations, error)
+  }
+
   /**
    * Counts an actor that is being made.
    *
@@ -49,5 +55,21 @@ function stepEndless(actor: string, event: string): RuntimeError {
     `the step does not end: it still had '${event}' to deliver to '${actor}' after ${mostWork} events inside the ` +
       'instance; an actor sends to itself, or actors to each other, without end',
     { fields: { actor, event, limit: mostWork } },
+  )
+}
+
+/** Only its message tells it from what a machine itself throws. */
+function isLoop(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message.startsWith('Infinite loop detected: the machine has processed')
+  )
+}
+
+function actorEndless(actor: string, limit: number, cause: unknown): RuntimeError {
+  return new RuntimeError(
+    'STEP_ENDLESS',
+    `the step does not end: '${actor}' had not come to rest after ${limit} transitions for one event; ` +
+      "its 'always' transitions or the events that it raises lead round in a circle",
+    { cause, fields: { actor, limit } },
   )
 }

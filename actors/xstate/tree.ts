@@ -13,6 +13,7 @@
  * - built-in actions do their work in `defer`red functions, which `Actor` runs once its snapshot has moved;
  * - an actor whose step has thrown tells its parent of its error, with a snapshot of status `error`; one that ends for
  *   not handling the error of a child has a `@xstate.microstep` inspected with that very snapshot before;
+ * - one that makes more than `maxIterations` transitions for one event throws `Infinite loop detected: …`;
  * - `_send`, `_stop`, `_snapshot`, `_processingStatus`, `_parent`, `_syncSnapshot` of `Actor`.
  * The conformance suite fails if any of this changes.
  */
@@ -96,7 +97,9 @@ export class ActorTree {
           this.#transitioned = true
         },
         threw: ref => {
-          if (!this.#muted) this.#threw.push({ actor: this.#pathOf(ref), error: ref._snapshot.error })
+          if (this.#muted) return
+          this.#threw.push({ actor: this.#pathOf(ref), error: ref._snapshot.error })
+          this.#work.threw(ref)
         },
       },
       // To be restored changes nothing: what is stepped again from the same record hands out the same numbers.

@@ -77,6 +77,24 @@ const forgiving = setup({ types, actors: { fromTheStart } }).createMachine({
   },
 })
 
+/** Takes every failure of its child, which goes from state to state, for a reason to try again: up to five times. */
+function forgivingOfCircles(made: () => number): AnyStateMachine {
+  const guard = ({ context }: { context: { count: number } }) => context.count < 5
+  const child = setup({ types }).createMachine({
+    context: () => ({ count: made() }),
+    initial: 'here',
+    states: { here: { always: { target: 'there', guard } }, there: { always: { target: 'here', guard } } },
+  })
+  return setup({ types, actors: { child } }).createMachine({
+    context: { count: 0 },
+    initial: 'idle',
+    states: {
+      idle: { on: { GO: 'trying' } },
+      trying: { invoke: { id: 'child', src: 'child', onError: { target: 'trying', reenter: true } } },
+    },
+  })
+}
+
 /** Sixty thousand rounds for each GO. */
 const long = base.createMachine({
   context: { count: 0 },
@@ -193,8 +211,40 @@ describe('S16: a step that does not end', () => {
     const { snapshot, status } = decodeRecord(encodeRecord(play(machine).record(0)))
 
     expect(status).toBe('failed')
-    // As it ends a live actor, with the error of XState.
-    expect((snapshot.error as Error).message).toContain('Infinite loop detected')
+    expect(snapshot.error).toMatchObject({
+      code: 'STEP_ENDLESS',
+      fields: { actor: 'busy/b-1', limit: 10_000 },
+    })
+    expect((snapshot.error as Error).message).toContain(
+      "'busy/b-1' had not come to rest after 10000 transitions",
+    )
+  })
+
+  it('fails the instance although it would forgive a child that goes from state to state', () => {
+    let made = 0
+    const { snapshot, status } = play(forgivingOfCircles(() => ++made)).record(0)
+
+    expect(status).toBe('failed')
+    expect(snapshot.error).toMatchObject({ code: 'STEP_ENDLESS', fields: { actor: 'busy/b-1/child' } })
+    expect(made).toBe(1)
+  })
+
+  it('suspends the instance as any other that does not end, and names the actor', () => {
+    const suspending = prepareWorkflow({ name: 'busy', version: 1, machine: circling })
+    const start = {
+      type: 'start',
+      id: 's',
+      target: address,
+      time: 0,
+      input: undefined,
+      inputDigest: '',
+    } as const
+    const draft = Draft.start(suspending, start, 1, 0)
+    const go = { type: 'send', id: 'go', target: address, time: 0, event: { type: 'GO' } } as const
+
+    expect(() => draft.deliver(go, 2, 0)).toThrow(
+      expect.objectContaining({ incident: expect.objectContaining({ code: 'STEP_ENDLESS', actor: '' }) }),
+    )
   })
 
   it.each([

@@ -672,7 +672,7 @@ describe('a machine inside an instance', () => {
     instance.loaded(undefined)
     instance.loaded(undefined)
 
-    expect(bench.last.record).toMatchObject({ status: 'suspended', incident: { code: 'STEP_FAILED' } })
+    expect(bench.last.record).toMatchObject({ status: 'suspended', incident: { code: 'STEP_ENDLESS' } })
   })
 
   it('is suspended with a clear error when it spawns logic that has no name', () => {

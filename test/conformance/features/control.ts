@@ -76,16 +76,6 @@ export function alwaysLoop(): Scenario {
   return { machine, script: [send('run', { to: 3 }), send('run', { to: 1 })], ends: { value: 'idle' } }
 }
 
-/** A loop that never ends is an error, not a hang. */
-export function endlessLoop(): Scenario {
-  const machine = setup({ types: {} as { events: { type: 'go' } } }).createMachine({
-    options: { maxIterations: 50 },
-    initial: 'idle',
-    states: { idle: { on: { go: 'ping' } }, ping: { always: 'pong' }, pong: { always: 'ping' } },
-  })
-  return { machine, script: [send('go'), send('go')], ends: { status: 'error' } }
-}
-
 /** A transition that re-enters runs exit and entry and restarts its timers; one that does not, does not. */
 export function internalAndReenter(): Scenario {
   const machine = setup({

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 
+import { RuntimeError } from '../../../actors/errors.ts'
 import { playBoth } from '../play-both.ts'
 import { StepDriver } from '../step-driver.ts'
 import type { Scenario } from '../scenario.ts'
 import { carVitals } from '../workflows/car-vitals.ts'
 import { loanApplication } from '../workflows/loan-application.ts'
 import * as control from './control.ts'
+import { endlessLoop } from './endless-loop.ts'
 import * as history from './history.ts'
 import * as leaves from './leaves.ts'
 import * as messages from './messages.ts'
@@ -29,6 +31,22 @@ describe.each(Object.entries(rooms))('features of XState: %s', (_, scenarios) =>
 
     expect(stepped).toEqual(live)
     expect(stepped.at(-1)?.view).toMatchObject(ends)
+  })
+})
+
+describe('a loop that never ends', () => {
+  it('goes the way of live XState, with an error of ours around that of XState', async () => {
+    const { live, stepped, ends } = await playBoth(endlessLoop)
+    const last = stepped.at(-1)?.view
+    const unwrapped = stepped.map(({ view, ...scene }) => {
+      return {
+        ...scene,
+        view: view.error instanceof RuntimeError ? { ...view, error: view.error.cause } : view,
+      }
+    })
+
+    expect(unwrapped).toEqual(live)
+    expect(last).toMatchObject({ ...ends, error: { code: 'STEP_ENDLESS', fields: { limit: 50 } } })
   })
 })
 
