@@ -230,12 +230,22 @@ export class Draft {
   }
 
   /**
+   * Whether its workflow wants a revision of the state that it has come to. Ask after whatever it takes.
+   *
+   * @param event the last that was applied
+   */
+  isChosen(event: EventObject | undefined, now: number): boolean {
+    return this.#stepping.isChosen(event, now)
+  }
+
+  /**
    * Lets everything happen whose moment has come: see {@link Stepping.fireDue}. When its time to come to an end is over, it
    * stops.
    *
    * @param until the number of a timer, which is only taken out: neither it nor what was due after it happens
    */
   fireDue(now: number, until?: number): Reception {
+    this.#stepping.madeBy(undefined)
     if (this.#supervisor.deadline <= now) return this.#stepping.cancel({ force: true }, now)
     return this.#stepping.fireDue(now, until)
   }
@@ -284,6 +294,7 @@ export class Draft {
    * @param isCounted whether the process in which they ran has ended
    */
   restart(now: number, isCounted: boolean): Reception {
+    this.#stepping.madeBy(undefined)
     return this.#supervisor.restart(now, isCounted)
   }
 
@@ -293,6 +304,7 @@ export class Draft {
    * @param attempts by incarnation, the attempt that was interrupted
    */
   rerun(attempts: ReadonlyMap<number, number>, now: number): Reception {
+    this.#stepping.madeBy(undefined)
     return this.#supervisor.rerun(attempts, now)
   }
 
@@ -303,6 +315,7 @@ export class Draft {
 
   /** What it has stopped runs again, as another attempt, unless the instance is stopped itself. */
   letGo(now: number): Reception {
+    this.#stepping.madeBy(undefined)
     return this.#supervisor.letGo(now)
   }
 

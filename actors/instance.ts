@@ -49,7 +49,7 @@ import { isFinal, isLive } from './record.ts'
 import { formatState } from './state.ts'
 import { supervisedActivity, type SupervisedInstance } from './supervision.ts'
 import { replacing, Turn, type Decision } from './turn.ts'
-import { isControlling, TurnQueue, unfailed, type Unfailed, type Waiting } from './turn-queue.ts'
+import { isControlling, isRetry, TurnQueue, unfailed, type Unfailed, type Waiting } from './turn-queue.ts'
 
 /** `busy`: in the middle of a turn that is not being committed. */
 type State = 'loading' | 'idle' | 'busy' | 'committing' | 'ended'
@@ -328,7 +328,9 @@ export class Instance<D extends Delivery> {
       const decision = this.#try(item, at)
       if (decision === undefined) return
       this.#turn.add(item, decision, at)
-      isChosen = decision.type === 'accepted' && this.#isChosen()
+      const choice: boolean | undefined = decision.type === 'accepted' && this.#isChosen(item, at)
+      if (choice === undefined) return
+      isChosen = choice
       const isLast: boolean = isSingle || isChosen || this.#isFull || this.#isStopped || isControlling(item)
       item = isLast ? undefined : this.#queue.take(false)
     }
@@ -347,11 +349,21 @@ export class Instance<D extends Delivery> {
     }
   }
 
-  /** Whether its workflow wants a revision of the state that it has come to. */
-  #isChosen(): boolean {
+  /**
+   * Whether its workflow wants a revision of the state that it has come to by what it has taken last. Undefined when that
+   * could not be said: then the turn is being done again, as if that had thrown.
+   */
+  #isChosen(item: Waiting<D>, now: number): boolean | undefined {
+    const draft = this.#draft!
     // Any other is committed anyway, and has no state to choose by if it has come to an end before it began.
-    if (!isLive(this.#draft!.status)) return false
-    return this.#workflow.persistence.isChosen(this.#draft!.liveSnapshot, this.#turn.event)
+    if (!isLive(draft.status) || (isControlling(item) && !isRetry(item))) return false
+    try {
+      return draft.isChosen(this.#turn.event, now)
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error
+      this.#undo(unfailed(item), error.incident, now, this.#turn.again.slice(0, -1))
+      return undefined
+    }
   }
 
   #mustCommit(): boolean {
@@ -393,14 +405,17 @@ export class Instance<D extends Delivery> {
       return decision
     } catch (error) {
       if (!(error instanceof StepFailure)) throw error
-      this.#undo(unfailed(item), error.incident, now)
+      this.#undo(unfailed(item), error.incident, now, this.#turn.again)
       return undefined
     }
   }
 
-  /** Does the turn again, with what its workflow wants instead of a step that throws. */
-  #undo(item: Unfailed<D>, incident: Incident, at: number): void {
-    const { again } = this.#turn
+  /**
+   * Does the turn again, with what its workflow wants instead of a step that throws.
+   *
+   * @param again what came before it
+   */
+  #undo(item: Unfailed<D>, incident: Incident, at: number, again: readonly Waiting<D>[]): void {
     const { onError } = this.#workflow
     if (onError === 'deadLetter' && item.type === 'delivery' && mayBeDead.has(item.delivery.envelope.type)) {
       const { code, error } = incident

@@ -29,7 +29,7 @@ import { Timers } from './timers.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
 import { takes } from './xstate/takes.ts'
 import type { TreeEffect } from './xstate/tree-effect.ts'
-import type { ActorTree, TreeOptions } from './xstate/tree.ts'
+import type { ActorTree, Thrown, TreeOptions } from './xstate/tree.ts'
 
 /** The parts of a record that no step changes. */
 export type Identity = Pick<
@@ -162,6 +162,22 @@ export class Stepping {
     }
   }
 
+  /**
+   * Whether its workflow wants a revision of the state that it has come to.
+   *
+   * @param event the last that was applied
+   * @throws StepFailure when the workflow cannot say, unless it says that the instance fails then
+   */
+  isChosen(event: EventObject | undefined, now: number): boolean {
+    try {
+      return this.#workflow.persistence.isChosen(this.tree.snapshot, event)
+    } catch (error) {
+      if (this.#workflow.onError !== 'fail') throw this.#failure({ actor: '', error }, now)
+      this.fail(error)
+      return false
+    }
+  }
+
   /** What a pool has given. One that nobody wants is given back, so it changes something, too. */
   grant(grant: GrantMessage, now: number): Reception {
     this.lastEvent = grant.type
@@ -287,9 +303,13 @@ export class Stepping {
   #throwFailure(at: number): void {
     const { thrown } = this.tree
     if (thrown === undefined || this.#workflow.onError === 'fail') return
-    const code = isRuntimeError(thrown.error, 'STEP_ENDLESS') ? 'STEP_ENDLESS' : 'STEP_FAILED'
-    const error = plainError(thrown.error)
-    throw new StepFailure({ at, code, actor: thrown.actor, error, tries: this.#tries, cause: this.#cause })
+    throw this.#failure(thrown, at)
+  }
+
+  #failure({ actor, error: cause }: Thrown, at: number): StepFailure {
+    const code = isRuntimeError(cause, 'STEP_ENDLESS') ? 'STEP_ENDLESS' : 'STEP_FAILED'
+    const error = plainError(cause)
+    return new StepFailure({ at, code, actor, error, tries: this.#tries, cause: this.#cause })
   }
 
   #end(): void {

@@ -33,6 +33,11 @@ export function isControlling<D extends Delivery>(item: Waiting<D> | undefined):
   return own?.type === 'hold' || (own?.type === 'delivery' && isControl(own.delivery.envelope))
 }
 
+/** Whether a step is to be made again. */
+export function isRetry<D extends Delivery>(item: Waiting<D>): boolean {
+  return item.type === 'delivery' && item.delivery.envelope.type === 'retry'
+}
+
 function isAhead<D extends Delivery>(item: Waiting<D>): boolean {
   const own = unfailed(item)
   return own.type === 'hold' || (own.type === 'delivery' && isOvertaking(own.delivery))

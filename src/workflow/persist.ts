@@ -22,7 +22,8 @@ import { parseDuration, type Duration } from './duration.ts'
  *   where the crash changed their order.
  * - `{ every, events }`: at most every so often, or so many events (default 1000); sooner when a step asks for something:
  *   an activity, a message, an emitted event, an action. After a crash only state changes are stepped again.
- * - a function: where it answers true; sooner as above, and at the latest after 1 s.
+ * - a function: where it answers true; sooner as above, and at the latest after 1 s. One that throws is treated like a
+ *   guard that throws.
  * - `none`: never. Lost with the process; not to be read, listed or watched.
  *
  * With all that hold back, a state tagged `commit` is stored on entering it.

@@ -984,3 +984,160 @@ describe('a workflow may want something else of a step that throws', () => {
     expect(bench.record).toMatchObject({ status: 'suspended', incident: { cause: { type: 'timer' } } })
   })
 })
+
+const retried = activity({
+  name: 'retried',
+  retry: { initialInterval: '1s', jitter: 0 },
+  run: () => Promise.resolve(1),
+})
+
+const chosen = setup({
+  types,
+  actors: { retried, work: fromPromise(async () => 1) },
+  actions: { note: assign({ log: ({ context, event }) => [...context.log, event.type] }) },
+}).createMachine({
+  context: { log: [] },
+  initial: 'idle',
+  on: { NOTE: { actions: ['note', emit({ type: 'noted' })] } },
+  states: {
+    idle: { on: { TIME: 'timed', TRY: 'trying', WORK: 'working' } },
+    timed: { after: { 500: { target: 'idle', actions: 'note' } } },
+    trying: { invoke: { src: 'retried' } },
+    working: { invoke: { src: 'work', onDone: { target: 'idle', actions: 'note' } } },
+  },
+})
+
+describe('a persist function that throws', () => {
+  const broken = () => whenChosen(() => breakIf(true))
+  const begun = (onError: OnError = 'suspend') => Bench.started(chosen, onError, broken())
+  const logOf = (bench: Bench) => (bench.record.snapshot.context as { log: string[] }).log
+
+  it('suspends the instance like a guard that throws', () => {
+    const bench = begun()
+
+    const verdict = bench.send('NOTE')
+
+    const { incident, snapshot, status } = bench.record
+    expect([verdict?.type, status]).toEqual(['suspended', 'suspended'])
+    expect(incident).toMatchObject({
+      actor: '',
+      code: 'STEP_FAILED',
+      tries: 1,
+      cause: { type: 'envelope', envelope: { type: 'send', event: { type: 'NOTE' } } },
+    })
+    expect((incident!.error as Error).message).toContain('it is broken')
+    expect(snapshot).toMatchObject({ value: 'idle', context: { log: [] } })
+    expect(bench.takeEffects()).toEqual([])
+  })
+
+  it('keeps what came before the event, and does not take what comes after it', () => {
+    const seen: unknown[] = []
+    const once = whenChosen((_, event) => {
+      seen.push(event?.type)
+      return event?.type === 'TRY' && breakIf(false)
+    })
+    const bench = Bench.started(chosen, 'suspend', once)
+
+    bench.send('NOTE', 'TRY', 'NOTE')
+
+    expect(bench.record).toMatchObject({ status: 'suspended', snapshot: { value: 'idle' } })
+    expect(logOf(bench)).toEqual(['NOTE'])
+    expect([bench.verdict(2)?.type, bench.verdict(1)?.type, bench.verdict()]).toEqual([
+      'accepted',
+      'suspended',
+      undefined,
+    ])
+    expect(seen).toContain('TRY')
+  })
+
+  it('throws again until it is mended; then the event is applied once', () => {
+    const bench = begun()
+    bench.send('NOTE')
+
+    const again = bench.deliver({ type: 'retry' })
+    const { incident } = bench.record
+    isBroken = false
+    const mended = bench.deliver({ type: 'retry' })
+
+    expect([again?.type, mended?.type]).toEqual(['suspended', 'accepted'])
+    expect(incident).toMatchObject({ tries: 2, cause: { envelope: { event: { type: 'NOTE' } } } })
+    expect(bench.record.status).toBe('running')
+    expect(logOf(bench)).toEqual(['NOTE'])
+    expect(bench.takeEffects()).toEqual(['noted'])
+  })
+
+  it.each(['WORK', 'TIME'])('keeps what has happened by itself after %s', type => {
+    const bench = begun()
+    isBroken = false
+    bench.send(type)
+    isBroken = true
+
+    tell(bench)
+    bench.settleAll()
+    const { incident, status } = bench.record
+    isBroken = false
+    bench.deliver({ type: 'retry' })
+
+    expect(status).toBe('suspended')
+    expect(incident?.cause?.type).toBe(type === 'WORK' ? 'report' : 'timer')
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { value: 'idle' } })
+    expect(logOf(bench)).toHaveLength(1)
+  })
+
+  it('does not have an event made again that came long before', () => {
+    const bench = begun()
+    isBroken = false
+    bench.send('TRY')
+    const { path, incarnation } = bench.record.activities[0]!
+    const outcome = { status: 'error', error: new Error('not now') } as const
+    bench.instance.report({ type: 'settled', path, incarnation, outcome })
+    bench.send('NOTE')
+    isBroken = true
+
+    bench.time += 1_000
+    bench.instance.wake()
+    bench.settleAll()
+    const { incident, status } = bench.record
+    isBroken = false
+    bench.deliver({ type: 'retry' })
+
+    expect([status, incident?.cause]).toEqual(['suspended', undefined])
+    expect(bench.record.status).toBe('running')
+    expect(logOf(bench)).toEqual(['NOTE'])
+  })
+
+  it('does not keep anybody from skipping the event, nor from pausing and resuming the instance', () => {
+    const bench = begun()
+    bench.send('NOTE')
+
+    for (const [type, status] of [
+      ['skip', 'running'],
+      ['pause', 'paused'],
+      ['resume', 'running'],
+    ] as const) {
+      const verdict = bench.deliver({ type })
+      expect([verdict?.type, bench.record.status]).toEqual(['accepted', status])
+    }
+  })
+
+  it('fails the instance where the workflow says so', () => {
+    const bench = begun('fail')
+
+    const verdict = bench.send('NOTE')
+
+    expect(verdict?.type).toBe('accepted')
+    expect(bench.record).toMatchObject({
+      status: 'failed',
+      snapshot: { status: 'error', error: { message: 'it is broken' } },
+    })
+  })
+
+  it('has the event among the dead letters where the workflow says so', () => {
+    const bench = begun('deadLetter')
+
+    const verdict = bench.send('NOTE')
+
+    expect(verdict).toMatchObject({ type: 'rejected', code: 'STEP_FAILED' })
+    expect(bench.record).toMatchObject({ status: 'running', snapshot: { context: { log: [] } } })
+  })
+})
