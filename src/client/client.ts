@@ -164,13 +164,13 @@ export class Client implements AsyncDisposable {
 
   /**
    * The instances there are, then each as it changes, until the reader stops or the signal aborts. A reader more
-   * than 4096 commits behind misses the oldest of them.
+   * than 4096 commits behind misses the oldest of them. Waits while NATS cannot be reached.
    */
   watch(
     filter: ListFilter = {},
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncIterableIterator<InstanceSnapshot> {
-    return watchRecords(this.#context.snapshots, toRecordFilter(filter), {
+    return watchRecords(this.#context, toRecordFilter(filter), {
       capacity: watchCapacity,
       isLast: () => false,
       isWanted: stored => filter.status === undefined || stored.record.status === filter.status,

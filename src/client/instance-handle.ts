@@ -254,10 +254,11 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
 
   /**
    * The instance as it is, then after every commit, until it is final. A reader more than 256 commits behind
-   * misses the oldest of them. Waits for an instance that does not exist yet. Abort ends it quietly.
+   * misses the oldest of them. Waits for an instance that does not exist yet, and while NATS cannot be reached. Abort ends it
+   * quietly.
    */
   watch(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {
-    return watchRecords(this.#context.snapshots, this.address, {
+    return watchRecords(this.#context, this.address, {
       capacity: watchCapacity,
       isLast: stored => isFinal(stored.record.status),
       isWanted: () => true,
@@ -267,7 +268,8 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
 
   /**
    * Waits until the instance satisfies the predicate and answers that snapshot. A state that lasts is never
-   * missed; one that passes within a turn is never stored, so it cannot be waited for.
+   * missed; one that passes within a turn is never stored, so it cannot be waited for. Goes on waiting while NATS cannot be
+   * reached.
    *
    * @throws RuntimeError `INSTANCE_FINISHED` when it ends without; `TIMEOUT`; the signal's reason on abort
    */
@@ -287,7 +289,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
   }
 
   /**
-   * Waits for the end and answers the output.
+   * Waits for the end, also while NATS cannot be reached, and answers the output.
    *
    * @throws RuntimeError `WORKFLOW_FAILED` with the instance's error as `cause`; `TIMEOUT`; the signal's reason
    * on abort

@@ -1,7 +1,17 @@
-import type { RecordFilter, Snapshots, StoredRecord } from '../../actors/ports.ts'
+import { isRuntimeError } from '../../actors/errors.ts'
+import type { Clock, RecordFilter, RecordListener, Snapshots, StoredRecord } from '../../actors/ports.ts'
+import { pause } from '../nats/wait.ts'
 import type { Workflow } from '../workflow/define-workflow.ts'
 import { Feed } from './feed.ts'
 import { toInstanceSnapshot, type InstanceSnapshot } from './instance-snapshot.ts'
+
+/** How soon to try again when NATS cannot be reached. */
+const retryMs = 250
+
+export interface WatchRecordsContext {
+  readonly clock: Clock
+  readonly snapshots: Pick<Snapshots, 'watch'>
+}
 
 export interface WatchRecordsOptions {
   /** How far the reader may lag before it misses the oldest. */
@@ -13,39 +23,63 @@ export interface WatchRecordsOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Committed records as snapshots, one after the other, until the reader stops, the signal aborts or the last came. */
+/**
+ * Committed records as snapshots, one after the other, until the reader stops, the signal aborts or the last came. While
+ * NATS cannot be reached, nothing comes.
+ */
 export function watchRecords<TWorkflow extends Workflow>(
-  snapshots: Snapshots,
+  context: WatchRecordsContext,
   filter: RecordFilter,
   options: WatchRecordsOptions,
 ): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {
   const { capacity, signal } = options
-  let stop: (() => void) | undefined
-  let isOver = false
+  const over = new AbortController()
   const onAbort = () => feed.end()
   const feed = new Feed<InstanceSnapshot<TWorkflow>>(capacity, () => {
-    isOver = true
     signal?.removeEventListener('abort', onAbort)
-    stop?.()
+    over.abort()
   })
   if (signal?.aborted === true) {
     feed.end()
     return feed
   }
   signal?.addEventListener('abort', onAbort)
+  let lastRevision = 0
   const listener = {
     record(stored: StoredRecord) {
+      // A watch that could not be opened may have told of it before.
+      if (stored.revision <= lastRevision) return
+      lastRevision = stored.revision
       if (options.isWanted(stored)) feed.push(toInstanceSnapshot(stored))
       if (options.isLast(stored)) feed.end()
     },
     ended: (error: Error) => feed.fail(error),
   }
-  snapshots.watch(filter, listener).then(
-    stopWatching => {
-      stop = stopWatching
-      if (isOver) stop()
-    },
-    (error: unknown) => feed.fail(error),
-  )
+  // Once it is over, nobody hears of an error any more.
+  watchPersistently(context, filter, listener, over.signal).catch((error: unknown) => feed.fail(error))
   return feed
+}
+
+/**
+ * Watches until it is over, however long it takes before that can begin.
+ *
+ * @throws an error that will not go away; the signal's reason
+ */
+async function watchPersistently(
+  { clock, snapshots }: WatchRecordsContext,
+  filter: RecordFilter,
+  listener: RecordListener,
+  over: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      const stop = await snapshots.watch(filter, listener)
+      if (over.aborted) stop()
+      else over.addEventListener('abort', stop, { once: true })
+      return
+    } catch (error) {
+      if (!isRuntimeError(error) || !error.retryable) throw error
+    }
+    await pause(clock, retryMs, over)
+  }
 }
