@@ -328,6 +328,7 @@ export class Node implements AsyncDisposable {
       events: this.#transport.events,
       hints: this.#transport.hints,
       inbox: this.#transport.inbox,
+      isRegistered: workflow => this.#transport.directory.isRegistered(workflow),
       parking: this.#transport.parking,
       tasks: this.#transport.tasks,
       paused: this.#paused.paused,

@@ -8,11 +8,12 @@
  * - an instance is stopped, or takes nothing for too long: what it is sent is parked, see mailbox.ts;
  * - an instance cannot go on and leaves envelopes unsettled: the whole partition must be opened anew, so that
  *   they come again before anything later does;
+ * - an envelope is for a workflow that other nodes run, and this one does not: it is parked, see foreign-workflows.ts;
  * - a workflow is paused: its instances are held, and what they are sent is parked, see holds.ts;
  * - the lease is lost: everything is forgotten, nothing acknowledged.
  */
 import type { CancelManner } from '../../actors/cancellation.ts'
-import type { Outcome } from '../../actors/envelope.ts'
+import { isControl, type Outcome, type Refusal } from '../../actors/envelope.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
 import { poolWorkflow } from '../../actors/pool.ts'
@@ -22,6 +23,7 @@ import type { Beat } from '../../actors/remote-activity.ts'
 import type { SupervisionQuestion } from '../../actors/supervision.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress, parseAddress } from '../workflow/address.ts'
+import { ForeignWorkflows } from './foreign-workflows.ts'
 import { Hosting, type HostingContext, type Received } from './hosting.ts'
 import { checkDelivery } from './check-delivery.ts'
 import { Holds, type Hold } from './holds.ts'
@@ -32,6 +34,8 @@ import { Refusals } from './refusals.ts'
 import { supervisedInstances } from './supervised.ts'
 
 export interface PartitionContext extends Omit<HostingContext, 'settled' | 'stopped' | 'goesOn' | 'ended'> {
+  /** Whether some node runs the workflow of that name, or has run it. */
+  readonly isRegistered: (workflow: string) => Promise<boolean>
   readonly number: number
   readonly parking: Parking
   /** The workflows that are paused from the first. */
@@ -53,6 +57,7 @@ export class Partition implements InboxListener {
   readonly #mailboxes = new Map<string, Mailbox>()
   readonly #refusals: Refusals
   readonly #holds: Holds
+  readonly #foreign: ForeignWorkflows
   readonly #background = new Set<Promise<void>>()
   /** What came before it was known what is parked. Undefined from then on. */
   #early: InboxMessage[] | undefined = []
@@ -76,6 +81,14 @@ export class Partition implements InboxListener {
     this.#refusals = new Refusals({
       ...context,
       isClosed: () => this.#isClosed,
+      track: work => this.#track(work),
+    })
+    this.#foreign = new ForeignWorkflows({
+      clock: context.clock,
+      log: context.log,
+      isRegistered: context.isRegistered,
+      known: (workflow, isRegistered, messages) => this.#knownForeign(workflow, isRegistered, messages),
+      isOver: () => this.#isEnding,
       track: work => this.#track(work),
     })
   }
@@ -203,7 +216,9 @@ export class Partition implements InboxListener {
   async #learn(): Promise<void> {
     const found = await this.#findParked()
     if (found === undefined) return
-    const wanted = found.filter(({ workflow }) => !this.#holds.has(workflow))
+    const { workflows } = this.#context
+    // What nobody here can take stays parked.
+    const wanted = found.filter(({ workflow }) => workflows.has(workflow) && !this.#holds.has(workflow))
     this.#noteParked(wanted)
     const early = this.#early ?? []
     this.#early = undefined
@@ -270,14 +285,30 @@ export class Partition implements InboxListener {
     const { target } = content.envelope
     const workflow = this.#context.workflows.get(target.workflow)
     if (workflow === undefined) {
-      const reason = `no workflow '${target.workflow}' on this node: it has ${this.#workflowNames()}`
-      this.#refusals.reject(message, { type: 'rejected', code: 'WORKFLOW_UNKNOWN', message: reason })
+      const { envelope, replyTo } = content
+      if (!this.#holds.has(target.workflow)) this.#foreign.take(target.workflow, message)
+      else if (isControl(envelope) && replyTo !== undefined)
+        this.#refusals.decline(message, this.#unknown(target))
+      else return { ...content, isInOrder: true, message }
       return undefined
     }
     const checked = checkDelivery(workflow, content)
     if (checked.type === 'accepted') return { ...checked.delivery, message }
     this.#refusals.reject(message, checked)
     return undefined
+  }
+
+  #knownForeign(workflow: string, isRegistered: boolean, messages: readonly InboxMessage[]): void {
+    if (!isRegistered) {
+      for (const message of messages) this.#refusals.reject(message, this.#unknown({ workflow }))
+      return
+    }
+    this.#context.log.warn(
+      { workflow },
+      'this node does not run a workflow: what is sent is parked for one that does',
+    )
+    this.#holds.close(workflow)
+    for (const message of messages) this.message(message)
   }
 
   #mailbox(address: Address): Mailbox {
@@ -385,8 +416,10 @@ export class Partition implements InboxListener {
     })
   }
 
-  #workflowNames(): string {
-    return [...this.#context.workflows.keys()].filter(name => name !== poolWorkflow).join(', ')
+  #unknown({ workflow }: Pick<Address, 'workflow'>): Refusal {
+    const names = [...this.#context.workflows.keys()].filter(name => name !== poolWorkflow).join(', ')
+    const message = `no workflow '${workflow}' on this node: it has ${names}`
+    return { type: 'rejected', code: 'WORKFLOW_UNKNOWN', message }
   }
 }
 

@@ -69,6 +69,12 @@ export class Refusals {
     else this.bury(message, code, reason)
   }
 
+  /** Answers that the envelope was not applied. It is not kept: who waits for the answer may send it again. */
+  decline(message: InboxMessage, refusal: Refusal): void {
+    message.reply(encodeValue(refusal))
+    message.ack()
+  }
+
   /** Keeps it among the dead letters. */
   bury(message: InboxMessage, code: ErrorCode, reason: string): void {
     const { seq } = message.content

@@ -79,16 +79,18 @@ describe('a start that waits until it is accepted', () => {
     expect(await client.instance('strict', 'one').get()).toBeUndefined()
   })
 
-  it('is refused at once when no node has the workflow any more', async () => {
+  it('gives up when the node that takes it up does not run the workflow, and is durable all the same', async () => {
     const namespace = await deserted()
-    const { client } = await startNode({ namespace, workflows: [tally] })
+    const other = await startNode({ namespace, workflows: [tally] })
+    const client = await openClient(namespace)
 
-    const starting = client.start('strict', { input: good, until: 'accepted' })
+    const starting = client.start('strict', { id: 'one', input: good, until: 'accepted', timeout: '50ms' })
 
-    await expect(starting).rejects.toMatchObject({
-      code: 'WORKFLOW_UNKNOWN',
-      message: expect.stringContaining('it has tally') as string,
-    })
+    await expect(starting).rejects.toMatchObject({ code: 'TIMEOUT', retryable: true })
+    await other.stop()
+    await startNode({ namespace, workflows })
+    const begun = await client.instance(strict, 'one').waitFor(() => true, { timeout: '10s' })
+    expect(begun.context.count).toBe(5)
   })
 
   it('is refused when another start of the id came first, though nothing showed of it yet', async () => {

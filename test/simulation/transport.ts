@@ -50,7 +50,7 @@ export function simClientTransport(context: SimTransportContext): ClientTranspor
   return {
     deadLetters: { get: unreplayed, list: unreplayed, remove: unreplayed },
     directory: {
-      isRegistered: async () => true,
+      isRegistered: async workflow => workflow !== 'nothing',
       isServed: async () => true,
       listWorkflows: async () => [],
       registerWorkflow: async () => {},
