@@ -251,15 +251,16 @@ export class Invocations {
   }
 
   /**
-   * Runs again, as another attempt, what has been interrupted and is still wanted. Answers those that do not go on.
+   * Runs again, as another attempt, what has been interrupted and is still wanted. Answers those that do not go on;
+   * undefined when nothing of it is wanted.
    *
    * @param attempts by incarnation, the attempt that was interrupted
    */
-  rerun(attempts: ReadonlyMap<number, number>, now: number): readonly supervisor.Over[] {
+  rerun(attempts: ReadonlyMap<number, number>, now: number): readonly supervisor.Over[] | undefined {
     const interrupted = [...this.#byPath.values()].filter(
       activity => runsHere(activity) && attempts.get(activity.incarnation) === activity.attempt,
     )
-    return this.#runAgain(interrupted, now, false)
+    return interrupted.length === 0 ? undefined : this.#runAgain(interrupted, now, false)
   }
 
   /** What asks a worker for an attempt. Undefined when it is no longer wanted. */

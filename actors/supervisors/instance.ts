@@ -160,8 +160,9 @@ export class InstanceSupervisor {
    * @param attempts by incarnation, the attempt that was interrupted
    */
   rerun(attempts: ReadonlyMap<number, number>, now: number): Reception {
-    const { invocations } = this.#stepping
-    this.#stepping.giveUp(invocations.rerun(attempts, now), now)
+    const overs = this.#stepping.invocations.rerun(attempts, now)
+    if (overs === undefined) return 'ignored'
+    this.#stepping.giveUp(overs, now)
     return 'accepted'
   }
 

@@ -455,6 +455,18 @@ describe('a hint', () => {
     expect(bench.record.status).toBe('cancelled')
   })
 
+  it('that no cancel follows, and whose interrupted activity has ended meanwhile, is not stored again', () => {
+    const bench = Bench.after('BOOK')
+    const { incarnation, attempt } = bench.record.activities[0]!
+    bench.instance.interrupted(new Map([[incarnation, attempt]]))
+    bench.finish()
+    const { length } = bench.commits
+    bench.instance.uncancelled()
+
+    expect(bench.commits).toHaveLength(length)
+    expect(bench.doings).toEqual(['start book 1'])
+  })
+
   it('lets nothing run twice that has begun again by itself meanwhile', () => {
     const bench = Bench.after('BOOK')
     const { incarnation, attempt } = bench.record.activities[0]!
@@ -463,9 +475,10 @@ describe('a hint', () => {
     bench.deliver({ type: 'resume' })
     bench.store()
     bench.store()
+    const { length } = bench.commits
     bench.instance.uncancelled()
-    bench.store()
 
+    expect(bench.commits).toHaveLength(length)
     expect(bench.doings).toEqual(['start book 1', 'stop book', 'start book 2'])
   })
 })
