@@ -2,7 +2,6 @@ import type { AnyActorLogic } from 'xstate'
 
 import { hintTrustMs, type CancelManner } from '../../actors/cancellation.ts'
 import type { ActivityReport } from '../../actors/activity.ts'
-import type { ParentLink } from '../../actors/child-workflow.ts'
 import type { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
 import type {
@@ -18,6 +17,7 @@ import { isRuntimeError, type RuntimeError } from '../../actors/errors.ts'
 import { Instance } from '../../actors/instance.ts'
 import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
+import { plainError } from '../../actors/plain-error.ts'
 import type {
   Blobs,
   Clock,
@@ -249,7 +249,8 @@ export class Hosting implements InstanceHost<Received> {
         return
       case 'startItem': {
         const { effectId, parent } = effect
-        const fail = (error: unknown) => this.#failItem(effectId, parent, error)
+        const { path, incarnation, index } = parent
+        const fail = (error: unknown) => this.#fail(effectId, { path, incarnation, index }, error)
         this.#send(effect, () => ({ type: 'start', input: effect.input(), parent }), fail)
         return
       }
@@ -304,11 +305,7 @@ export class Hosting implements InstanceHost<Received> {
   /** Asks a worker. A task that can never be asked for has failed. */
   #postTask({ effectId, task }: Extract<Effect, { type: 'task' }>): void {
     const { attempt, incarnation, path } = task
-    const fail = (error: unknown) => {
-      const outcome = { status: 'error', error } as const
-      this.instance.report({ type: 'settled', path, incarnation, attempt, outcome })
-      this.instance.delivered(effectId)
-    }
+    const fail = (error: unknown) => this.#fail(effectId, { path, incarnation, attempt }, error)
     const post = () => this.#context.tasks.post(task)
     this.#inTurn(taskKeyOf(task), () => this.#deliver(effectId, post, fail))
   }
@@ -323,10 +320,24 @@ export class Hosting implements InstanceHost<Received> {
     })
   }
 
-  /** A child that cannot be sent its start has failed. */
-  #failItem(effectId: string, { path, incarnation, index }: ParentLink, error: unknown): void {
-    this.instance.report({ type: 'settled', path, incarnation, index, outcome: { status: 'error', error } })
-    this.instance.delivered(effectId)
+  /**
+   * What can never be sent has failed. The instance is told through the inbox: it takes no report while it is stopped, and
+   * this is told once. If the process dies before it is stored, the next owner tries to send it, and tells this again.
+   */
+  #fail(
+    effectId: string,
+    invocation: Pick<SettleMessage, 'attempt' | 'incarnation' | 'index' | 'path'>,
+    error: unknown,
+  ): void {
+    const { clock, inbox } = this.#context
+    const outcome = { status: 'error', error: isRuntimeError(error) ? error : plainError(error) } as const
+    const base = {
+      type: 'settle',
+      id: `${effectId}.failed`,
+      target: this.address,
+      time: clock.now(),
+    } as const
+    void this.#deliver(effectId, () => inbox.publish({ ...base, ...invocation, outcome }))
   }
 
   /**

@@ -4,11 +4,13 @@ import { assign, setup, type PromiseActorLogic } from 'xstate'
 import {
   bulk,
   defineWorkflow,
+  RuntimeError,
   type BulkOutcome,
   type BulkResult,
   type Client,
   type Node,
 } from '../../src/index.ts'
+import { until } from '../contract/until.ts'
 import { gatherer } from '../support/bulks.ts'
 import { child } from '../support/families.ts'
 import { freshNamespace } from '../support/nats.ts'
@@ -220,6 +222,30 @@ describe('a bulk', () => {
       { status: 'failed', error: { code: 'PAYLOAD_TOO_LARGE' } },
       { status: 'failed', error: { code: 'INPUT_INVALID' } },
       { status: 'done', output: 9 },
+      { status: 'failed', error: { message: 'no such item' } },
+    ])
+  })
+
+  it('hears of a child that cannot start also when that turns out while its parent is paused', async () => {
+    let error: Error = new RuntimeError('STORE_UNAVAILABLE', 'not now', { retryable: true })
+    let tried: Error | undefined
+    const at = (): { n: number; waits: boolean } => {
+      tried = error
+      throw error
+    }
+    const holder = holderOf(bulk(child, { items: () => ({ length: 1, at }) }))
+    const { client } = await startNode({ workflows: [child, holder] })
+    const handle = await client.start(holder, { id: 'h' })
+    await until(() => tried !== undefined)
+    await handle.pause()
+
+    error = new Error('no such item')
+    await until(() => tried === error)
+    await handle.resume()
+    const { context } = await handle.waitFor(s => s.matches('done'), { timeout: '5s' })
+
+    expect(context.outcome).toMatchObject({ total: 1, failed: 1 })
+    expect(await collect(client.bulkResults(context.outcome!.results))).toMatchObject([
       { status: 'failed', error: { message: 'no such item' } },
     ])
   })
