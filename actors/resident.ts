@@ -15,6 +15,8 @@ import type { PersistedSnapshot } from './snapshot.ts'
 import type { Decision } from './turn.ts'
 import type { Unfailed, Waiting } from './turn-queue.ts'
 
+const none: ReadonlyMap<number, number> = new Map()
+
 export interface ResidentContext {
   /** An action has sent an event to its own actor. */
   readonly selfSent: (path: ActorPath, event: EventObject) => void
@@ -35,7 +37,7 @@ export class Resident<D extends Delivery> {
   /** How it was started; undefined while there is no instance. */
   #start: Pick<InstanceRecord, 'inputDigest' | 'parent'> | undefined
   /** By incarnation, the attempt of each activity that was interrupted for a cancel that has yet to come. */
-  #interrupted = new Map<number, number>()
+  #interrupted: ReadonlyMap<number, number> = none
 
   constructor(workflow: PreparedWorkflow, context: ResidentContext) {
     this.#workflow = workflow
@@ -69,7 +71,7 @@ export class Resident<D extends Delivery> {
     this.#draft = undefined
     this.#finished = undefined
     this.#start = undefined
-    this.#interrupted.clear()
+    this.#interrupted = none
     this.revision = 0
   }
 
@@ -79,7 +81,7 @@ export class Resident<D extends Delivery> {
 
   /** Activities were interrupted for a cancel that is on its way: by incarnation, the attempt. */
   interrupted(attempts: ReadonlyMap<number, number>): void {
-    for (const [incarnation, attempt] of attempts) this.#interrupted.set(incarnation, attempt)
+    this.#interrupted = new Map([...this.#interrupted, ...attempts])
   }
 
   /** @throws StepFailure when a step throws: then it must be loaded again */
@@ -138,7 +140,7 @@ export class Resident<D extends Delivery> {
 
   #takeInterrupted(): ReadonlyMap<number, number> {
     const interrupted = this.#interrupted
-    this.#interrupted = new Map()
+    this.#interrupted = none
     return interrupted
   }
 

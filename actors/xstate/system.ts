@@ -25,9 +25,10 @@ export class TreeSystem {
   }
   readonly #hooks: TreeHooks
   readonly #nextNumber: () => number | string
-  readonly #keyed = new Map<string, any>()
+  /** By system id; most systems have none. */
+  #keyed: Map<string, any> | undefined
   /** Snapshots of machines that ended because they did not handle the failure of a child. */
-  readonly #bereft = new WeakSet<object>()
+  #bereft: WeakSet<object> | undefined
 
   constructor(hooks: TreeHooks, nextNumber: () => number | string) {
     this.#hooks = hooks
@@ -51,10 +52,12 @@ export class TreeSystem {
   _register(): void {}
 
   _unregister(ref: any): void {
+    if (this.#keyed === undefined) return
     for (const [systemId, keyed] of this.#keyed) if (keyed === ref) this.#keyed.delete(systemId)
   }
 
   _set(systemId: string, ref: any): void {
+    this.#keyed ??= new Map()
     const holder = this.#keyed.get(systemId)
     if (holder !== undefined && holder !== ref) {
       throw new Error(`Actor with system ID '${systemId}' already exists.`)
@@ -63,24 +66,24 @@ export class TreeSystem {
   }
 
   get(systemId: string): any {
-    return this.#keyed.get(systemId)
+    return this.#keyed?.get(systemId)
   }
 
   getAll(): Record<string, any> {
-    return Object.fromEntries(this.#keyed)
+    return Object.fromEntries(this.#keyed ?? [])
   }
 
   _sendInspectionEvent(event: any): void {
     if (event.type === '@xstate.actor') this.#hooks.adopt(event.actorRef)
     else if (event.type !== '@xstate.microstep') return
     else if (event._transitions.length > 0) this.#hooks.transitioned()
-    else if (event.snapshot.status === 'error') this.#bereft.add(event.snapshot)
+    else if (event.snapshot.status === 'error') (this.#bereft ??= new WeakSet()).add(event.snapshot)
   }
 
   _relay(source: any, target: any, event: EventObject): void {
     // The last thing that an actor tells when something in it has thrown.
     const snapshot = source?._snapshot
-    if (snapshot?.status === 'error' && !this.#bereft.has(snapshot)) this.#hooks.threw(source)
+    if (snapshot?.status === 'error' && this.#bereft?.has(snapshot) !== true) this.#hooks.threw(source)
     this.#hooks.relay(target, event)
   }
 }

@@ -17,7 +17,7 @@ export interface Recoverer {
 const gatherMs = 20
 const retryMs = 500
 /** Records being loaded at the same time. */
-const permits = 64
+const permits = 256
 
 export class Recovery {
   readonly #store: Store
