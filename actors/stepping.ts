@@ -261,14 +261,14 @@ export class Stepping {
 
   /** What its supervisor cannot help any more is the machine's to deal with, or escalates: then the instance is suspended. */
   #giveUp({ type, activity, error }: Over, now: number): Reception {
-    const { path } = activity
+    const { path, attempt } = activity
     if (type === 'escalated' && this.#workflow.onError !== 'fail') {
       this.suspend({ at: now, code: 'RESTARTS_EXCEEDED', actor: path, error: plainError(error), tries: 1 })
       return 'accepted'
     }
     const outcome = { status: 'error', error } as const
     const incarnation = addresseeOf(activity)
-    this.#cause = { type: 'report', report: { type: 'settled', path, incarnation, outcome } }
+    this.#cause = { type: 'report', report: { type: 'settled', path, incarnation, attempt, outcome } }
     return this.#conclude(activity, outcome, now)
   }
 

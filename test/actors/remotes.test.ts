@@ -6,6 +6,7 @@ import { Draft } from '../../actors/draft.ts'
 import type { Effect } from '../../actors/effect.ts'
 import type { SettleEnvelope, StartEnvelope } from '../../actors/envelope.ts'
 import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
+import type { StepFailure } from '../../actors/incident.ts'
 import { prepareWorkflow, type PreparedWorkflow } from '../../actors/machine.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
@@ -18,14 +19,17 @@ const remote = remoteActivity({ name: 'charge', retry, timeout: { attempt: 10_00
 const watched = remoteActivity({ name: 'charge', retry, timeout: { heartbeat: 3_000 } })
 const local = activity({ name: 'charge', retry, run: async () => 1 })
 
-function shop(charge: AnyActorLogic = remote): PreparedWorkflow {
+/** @param check may throw when it keeps an outcome */
+function shop(charge: AnyActorLogic = remote, check = () => {}): PreparedWorkflow {
   const machine = setup({
     types: { context: {} as { outcome?: unknown } },
     actors: { charge },
     actions: {
       keep: assign({
-        outcome: ({ event }) =>
-          (event as { output?: unknown }).output ?? (event as { error?: unknown }).error,
+        outcome: ({ event }) => {
+          check()
+          return (event as { output?: unknown }).output ?? (event as { error?: unknown }).error
+        },
       }),
     },
   }).createMachine({
@@ -159,6 +163,30 @@ describe('an instance with a remote activity', () => {
     instance.deliverAll()
 
     expect(instance.crash()).toEqual([])
+  })
+
+  it('keeps how it failed when that makes a step throw, and tells it when the step is made again', () => {
+    let isFixed = false
+    const workflow = shop(remoteActivity({ name: 'charge' }), () => {
+      if (!isFixed) throw new Error('a bug')
+    })
+    const instance = new Shop(workflow)
+    const stored = instance.record()
+    let failure: unknown
+    try {
+      instance.settle(1, bad)
+    } catch (error) {
+      failure = error
+    }
+    instance.crash(stored, workflow)
+    instance.draft.suspend((failure as StepFailure).incident)
+    instance.crash(instance.record(), workflow)
+
+    isFixed = true
+    instance.deliver({ type: 'retry', id: 'retry', target: address, time: 0 })
+
+    expect(instance.outcome).toMatchObject({ message: 'bad' })
+    expect(instance.record()).toMatchObject({ status: 'running', activities: [] })
   })
 
   it('takes the result of the attempt under way, and no other', () => {
