@@ -121,9 +121,10 @@ export class InstanceSupervisor {
     this.#standing.isHeld = false
     if (!wasHalted || this.isHalted) return 'ignored'
     const { effects, outbox } = this.#stepping
-    this.#stepping.giveUp(this.#resumeActivities(now), now)
+    const overs = this.#resumeActivities(now)
+    this.#stepping.giveUp(overs, now)
     outbox.resumeActions()
-    return effects.isAsking ? 'accepted' : 'ignored'
+    return overs.length > 0 || effects.isAsking ? 'accepted' : 'ignored'
   }
 
   /**

@@ -189,6 +189,17 @@ describe('an instance with a remote activity', () => {
     expect(instance.record()).toMatchObject({ status: 'running', activities: [] })
   })
 
+  it('changes when it is let go after the time of an activity of its own', () => {
+    const hasty = activity({ name: 'charge', timeout: { total: 1_000 }, run: async () => 1 })
+    const instance = new Shop(shop(hasty))
+    instance.commit()
+    instance.draft.hold()
+    instance.commit()
+
+    expect(instance.draft.letGo(2_000)).toBe('accepted')
+    expect(instance.outcome).toMatchObject({ code: 'ACTIVITY_TIMEOUT' })
+  })
+
   it('takes the result of the attempt under way, and no other', () => {
     const instance = new Shop()
     instance.commit()
