@@ -207,7 +207,8 @@ export class Instance<D extends Delivery> {
     if (this.#draft !== undefined) {
       const isStopping = this.#queue.isFailing && !this.#isFull
       if (this.#resident.isHeld) this.#draft.hold()
-      this.#draft.resume(isStopping)
+      // Nothing of it would be taken any more: it is for the next owner to ask for.
+      if (!this.#finishing) this.#draft.resume(isStopping)
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
       if (this.#draft.hasLost && !isStopping && !this.#finishing) this.#queue.addRestart(this.#isNew)

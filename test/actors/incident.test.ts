@@ -232,7 +232,10 @@ const fragile = setup({
     silent: fromTransition((state: number) => breakIf(state + 1), 0),
     work: fromPromise(async ({ input }: { input: number }) => input),
   },
-  actions: { note: assign({ log: ({ context, event }) => [...context.log, event.type] }) },
+  actions: {
+    note: assign({ log: ({ context, event }) => [...context.log, event.type] }),
+    tellItself: ({ self }) => self.send({ type: 'GUARD' }),
+  },
 }).createMachine({
   context: { log: [] },
   initial: 'idle',
@@ -255,7 +258,7 @@ const fragile = setup({
     OUTPUT: '.over',
     TIME: '.timed',
     WORK: '.working',
-    SELF: { actions: ({ self }) => self.send({ type: 'GUARD' }) },
+    SELF: { actions: 'tellItself' },
   },
   invoke: [
     { id: 'child', src: 'child' },
@@ -831,6 +834,22 @@ describe('a suspended instance', () => {
     bench.redeliver({ type: 'send', id: 'a', event: { type: 'NOTE' } }, 3)
     bench.redeliver({ type: 'send', id: 'b', event: { type: 'GUARD' } }, 4)
     expect(bench.record).toMatchObject({ status: 'suspended', snapshot: { context: { log: ['NOTE'] } } })
+  })
+
+  it('delivers nothing once more when its node leaves while its turn is done again', () => {
+    const bench = Bench.started(fragile)
+    bench.send('EMIT', 'SELF')
+    const action = bench.effects.find(effect => effect.type === 'action')!
+    action.run()
+    bench.takeEffects()
+
+    bench.instance.finish()
+    bench.settleAll()
+
+    expect(bench.takeEffects()).toEqual([])
+    const { outbox, status } = bench.record
+    expect(status).toBe('suspended')
+    expect(outbox.map(({ type }) => type)).toEqual(['emit', 'action'])
   })
 
   it('is neither paused nor resumed', () => {
