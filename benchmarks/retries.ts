@@ -52,8 +52,8 @@ const { json, ...settings } = readSettings(help, {
   partitions: { byDefault: 32 },
   seed: { byDefault: Date.now() % 2 ** 31, least: 0 },
 })
-/** Many of them last longer than it takes to look at all records and to start the node again. */
-const waitMs = Math.max(4_000, 2 * settings.instances)
+/** So long that nearly all of them wait at each kill, and many still do when the node is back. */
+const waitMs = Math.max(4_000, 6 * settings.instances)
 /** With most of them waiting at each kill. */
 const succeedsAt = 2 + Math.ceil(settings.kills / 2)
 const progress = new ProgressLine()
