@@ -3,7 +3,7 @@
  * and once everything has come to rest.
  */
 import type { Envelope } from '../../actors/envelope.ts'
-import type { BlobKey, InboxMessage, Lease, ParkedPlace } from '../../actors/ports.ts'
+import type { BlobKey, InboxMessage, Lease, ParkedPlace, PauseScope } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
@@ -12,6 +12,7 @@ import { Attempts } from './attempts.ts'
 import { brokenBy, isApplied, isFinal, isKept, isStopped, isUnwanted, linked, type Chain } from './chain.ts'
 import { checkLog } from './ledger-log.ts'
 import { Harvests } from './harvests.ts'
+import { Holds } from './holds.ts'
 import { wrongIncident } from './incidents.ts'
 import { keptEntry } from './kept-incidents.ts'
 import type { Fleet, LedgerEvent, PersistenceName } from './ledger.ts'
@@ -46,6 +47,7 @@ const mostHeldMs = 1_000
 
 export class Checker {
   readonly attempts = new Attempts()
+  readonly holds = new Holds()
   readonly #context: CheckerContext
   readonly #world: World
   /** By address. */
@@ -152,7 +154,8 @@ export class Checker {
   }
 
   /** A node is about to write: it must trust its lease. */
-  committing(process: SimProcess, address: Address): void {
+  committing(process: SimProcess, address: Address, commit: string): void {
+    this.holds.writing(process.name, address.workflow, commit)
     const lease = this.#leaseOf(process, address)
     if (lease !== undefined && process.clock.monotonic() < lease.trustedUntil) return
     this.#world.violated(`${process.name} writes ${formatAddress(address)} without a lease that it can trust`)
@@ -178,9 +181,9 @@ export class Checker {
       last &&
       (brokenBy(last, next) ?? wrongIncident(last, next) ?? this.#wrongTimer(last, next, stored.partition))
     if (wrong !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrong}`)
-    const wrongAttempt = this.#wrongAttempt(process, last, next, stored.partition)
-    if (wrongAttempt !== undefined)
-      this.#world.violated(`${process.name} has written ${key}: ${wrongAttempt}`)
+    const wrongStep =
+      this.holds.stored(process.name, last, next) ?? this.#wrongAttempt(process, last, next, stored.partition)
+    if (wrongStep !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrongStep}`)
     next.commits.add(next.summary.commit)
     this.#chains.set(key, next)
     this.#writers.set(key, process)
@@ -237,7 +240,8 @@ export class Checker {
   }
 
   /** The process has let instances go on that it had held: what ran then runs again. */
-  letGo(process: SimProcess): void {
+  letGo(process: SimProcess, scope: PauseScope): void {
+    this.holds.letGo(process.name, scope)
     this.#letGoAt = this.#world.now
     for (const key of this.#done.keys()) if (key.startsWith(`${process.name} `)) this.#done.delete(key)
   }

@@ -13,7 +13,8 @@ export function simPauses({ checker, link, server }: SimTransportContext): Pause
 
   const tell = (listener: PauseListener, scope: PauseScope, pause: Pause | undefined) =>
     link.push('pauses', () => {
-      if (pause === undefined) checker.letGo(link.process)
+      if (pause === undefined) checker.letGo(link.process, scope)
+      else checker.holds.paused(link.process.name, scope)
       listener.changed(scope, pause)
     })
 

@@ -106,7 +106,7 @@ class SimStore implements Store {
     const address = { workflow: record.workflow, id: record.id }
     const data = encodeRecord(record)
     const what = `commit ${formatAddress(address)} over ${expected} for ${summary.event}`
-    checker.committing(link.process, address)
+    checker.committing(link.process, address, summary.commit)
     return link.request('records', what, () => {
       try {
         const stored = server.namespace.replaceRecord(address, data, summary, expected)
