@@ -1,5 +1,6 @@
 import type { RecordSummary } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
+import type { Envelope } from '../../actors/envelope.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { isFinal as isFinalStatus, type InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
@@ -22,10 +23,20 @@ export interface Chain {
   /** Everything that a record has asked for: effects by their id, activities by path and incarnation. */
   readonly asked: Set<string>
   readonly incidents: Incidents
+  /** Type of the control envelope that the last record has taken, if any: what happened by it may be its event. */
+  readonly control: Envelope['type'] | undefined
 }
 
-/** The chain with that record as its last, which takes over the sets of the chain before. */
-export function linked(chain: Chain | undefined, { address, data, summary }: MemoryRecord): Chain {
+/**
+ * The chain with that record as its last, which takes over the sets of the chain before.
+ *
+ * @param controls the type of each control envelope, by its id
+ */
+export function linked(
+  chain: Chain | undefined,
+  { address, data, summary }: MemoryRecord,
+  controls: ReadonlyMap<string, Envelope['type']>,
+): Chain {
   const record = decodeRecord(data)
   // There is none before the first step has succeeded.
   const { harvests = [], log = [] } = (record.snapshot.context ?? {}) as Partial<LedgerContext>
@@ -34,11 +45,18 @@ export function linked(chain: Chain | undefined, { address, data, summary }: Mem
     commits: new Set(),
     incidents: new Incidents(),
   }
-  incidents.note(chain?.record, record, summary!.event)
+  const taken = idsTaken(record).find(id => controls.has(id) && !idsTaken(chain?.record).includes(id))
+  const control = taken === undefined ? undefined : controls.get(taken)
+  incidents.note(chain?.record, record, control)
   for (const { path, incarnation } of record.activities) asked.add(`${path}/${incarnation}`)
   for (const { effectId } of record.outbox) asked.add(effectId)
   const added = log.slice(chain?.log.length ?? 0)
-  return { address, record, summary: summary!, log, harvests, added, asked, commits, incidents }
+  return { address, record, summary: summary!, log, harvests, added, asked, commits, incidents, control }
+}
+
+/** The last envelopes that it has taken. */
+function idsTaken(record: InstanceRecord | undefined): readonly string[] {
+  return [...(record?.recent ?? []), ...(record?.control?.recent ?? [])]
 }
 
 export function isFinal(chain: Chain | undefined): boolean {

@@ -2,7 +2,7 @@
  * Watches a run and says when something is as it must never be: at every write, every effect and every acknowledgement,
  * and once everything has come to rest.
  */
-import type { Envelope } from '../../actors/envelope.ts'
+import { isControl, type Envelope } from '../../actors/envelope.ts'
 import type { BlobKey, InboxMessage, Lease, ParkedPlace, PauseScope } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
@@ -74,6 +74,8 @@ export class Checker {
   /** The same, by tag. */
   readonly #events = new Map<string, LedgerEvent>()
   readonly #started = new Set<string>()
+  /** The type of each control envelope, by its id. */
+  readonly #controls = new Map<string, Envelope['type']>()
   /** Inbox sequences of all that was ever parked. */
   readonly #parked = new Set<number>()
   /** Those that were settled when they were parked. */
@@ -119,6 +121,7 @@ export class Checker {
 
   /** An envelope comes to the server. */
   arrived(envelope: Envelope): void {
+    if (isControl(envelope)) this.#controls.set(envelope.id, envelope.type)
     if (envelope.type !== 'start') return
     const isRefused = (envelope.input as Partial<Job>).isRefused === true
     this.#starts.set(formatAddress(envelope.target), isRefused ? 'refused' : 'accepted')
@@ -172,7 +175,7 @@ export class Checker {
   committed(process: SimProcess, stored: MemoryRecord): void {
     const key = formatAddress(stored.address)
     const last = this.#chains.get(key)
-    const next = linked(last, stored)
+    const next = linked(last, stored, this.#controls)
     if (isStopped(last) && !isStopped(next)) {
       this.#resumedAt.set(key, this.#world.now)
       this.#mayRepeat(process, stored.address)

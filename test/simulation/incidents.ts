@@ -29,14 +29,15 @@ export function wrongIncident(last: Chain | undefined, next: Chain): string | un
 
 /** It is not suspended any more. */
 function wrongEnd(last: Chain, next: Chain, entry: string | undefined): string | undefined {
-  const { event, status } = next.summary
+  const { control } = next
+  const { status } = next.summary
   const isCancelled = last.record.cancellation === undefined && next.record.cancellation !== undefined
-  const isDropped = isCancelled || event === 'skip' || event === 'fail'
+  const isDropped = isCancelled || control === 'skip' || control === 'fail'
   // Something else may have thrown on the way to it.
   if (!isDropped && entry?.startsWith('failed ') === true) return undefined
   const wanted = isDropped ? '' : (entry ?? '')
-  if (event === 'fail' && status !== 'failed') return `it was to fail, and is ${status}`
+  if (control === 'fail' && status !== 'failed') return `it was to fail, and is ${status}`
   return addedByStep(last, next).join() === wanted
     ? undefined
-    : `by ${event} came '${next.added.join()}', not '${wanted}'`
+    : `by ${control} came '${next.added.join()}', not '${wanted}'`
 }

@@ -18,13 +18,16 @@ export class Incidents {
   /** By path and incarnation, the activities whose end an incident has kept. */
   readonly ended = new Set<string>()
 
-  /** Takes note of the next record. */
-  note(last: InstanceRecord | undefined, next: InstanceRecord, event: string): void {
+  /**
+   * Takes note of the next record.
+   *
+   * @param control type of the control envelope that it has taken
+   */
+  note(last: InstanceRecord | undefined, next: InstanceRecord, control: string | undefined): void {
     const before = last?.incident
     const { incident } = next
-    if (before !== undefined && incident === undefined && event === 'skip') {
-      this.skipped.add(keptEntry(before) ?? '')
-    }
+    // Something else may have thrown when it went on.
+    if (before !== undefined && control === 'skip') this.skipped.add(keptEntry(before) ?? '')
     if (incident === undefined) return
     this.kept.add(keptEntry(incident) ?? '')
     const ended = endedIn(incident)

@@ -91,7 +91,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
         items: ({ jobs }) => jobs,
       }),
       errand: errandMachine(outside),
-      work: workOn(outside),
+      work: workOn(outside, '4s'),
     },
     actions: {
       note: assign({ log: ({ context, event }) => written(context.log, event.tag) }),
