@@ -159,7 +159,8 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    * Lets a paused instance go on: what has waited is applied in order, timers that are overdue fire once, and the
    * activities that were aborted run again as another attempt. To resume a running one changes nothing.
    *
-   * @throws RuntimeError as `pause`
+   * @throws RuntimeError `STEP_FAILED`, `STEP_ENDLESS` when its machine throws as it goes on, at the end of an activity
+   * whose time is up: the instance is suspended, and nothing is lost; and as `pause`
    */
   resume(options: ControlOptions = {}): Promise<void> {
     return this.#control({ type: 'resume' }, options)
@@ -197,7 +198,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    * and the machine never hears of it.
    *
    * @throws RuntimeError `INSTANCE_NOT_SUSPENDED`; `INSTANCE_NOT_BEGUN` when it is its start that has thrown; and as
-   * `pause`
+   * `resume`
    */
   skip(options: ControlOptions = {}): Promise<void> {
     return this.#control({ type: 'skip' }, options)

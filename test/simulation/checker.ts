@@ -16,6 +16,7 @@ import { Holds } from './holds.ts'
 import { wrongIncident } from './incidents.ts'
 import { keptEntry } from './kept-incidents.ts'
 import type { Fleet, LedgerEvent, PersistenceName } from './ledger.ts'
+import { Permits } from './permits.ts'
 import type { SimProcess } from './process.ts'
 import type { SimServer } from './server.ts'
 import type { Job } from './outside.ts'
@@ -83,6 +84,7 @@ export class Checker {
   /** How often the custom action of each event has run. */
   readonly #actions = new Map<string, number>()
   readonly #harvests = new Harvests()
+  readonly #permits = new Permits()
   #calmSince = Number.POSITIVE_INFINITY
   /** When a process has last let instances go on that it had held. */
   #letGoAt = 0
@@ -185,7 +187,9 @@ export class Checker {
       (brokenBy(last, next) ?? wrongIncident(last, next) ?? this.#wrongTimer(last, next, stored.partition))
     if (wrong !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrong}`)
     const wrongStep =
-      this.holds.stored(process.name, last, next) ?? this.#wrongAttempt(process, last, next, stored.partition)
+      this.holds.stored(process.name, last, next) ??
+      this.#permits.stored(next) ??
+      this.#wrongAttempt(process, last, next, stored.partition)
     if (wrongStep !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrongStep}`)
     next.commits.add(next.summary.commit)
     this.#chains.set(key, next)
@@ -319,6 +323,8 @@ export class Checker {
     const parked = server.parked.filter(seq => !this.#strays.has(seq))
     if (parked.length > 0) unsettled.push(`${parked.join(', ')} are parked`)
     if (server.waiting > 0) unsettled.push(`${server.waiting} envelopes are not acknowledged`)
+    const ofPool = this.#permits.unsettled()
+    if (ofPool !== undefined) unsettled.push(ofPool)
     for (const id of this.#started) {
       if (!this.#chains.has(`ledger/${id}`)) unsettled.push(`${id} does not exist`)
     }

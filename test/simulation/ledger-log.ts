@@ -34,10 +34,12 @@ export function checkLog(
     ERRAND: [] as string[],
     FLEET: [] as string[],
     JOB: [] as string[],
+    PERMIT: [] as string[],
   }
   const told: string[] = []
   const timers = new Map<string, string>()
   const acts = new Map<string, number>()
+  const granted = new Set<string>()
   const received: string[] = []
   for (const entry of log) {
     const [what, tag = ''] = entry.split(' ') as [string, string?]
@@ -67,6 +69,12 @@ export function checkLog(
       if (queues.FLEET.shift() !== tag || !possible.includes(entry)) {
         return `${entry} in place of ${possible.join(' or ')}`
       }
+    } else if (what === 'granted') {
+      if (queues.PERMIT[0] !== tag || granted.has(tag)) return `${entry}, which nobody waits for`
+      granted.add(tag)
+    } else if (what === 'returned' || what === 'expired' || what === 'renounced') {
+      const isPossible = what === 'renounced' || granted.has(tag) === (what === 'returned')
+      if (queues.PERMIT.shift() !== tag || !isPossible) return `${entry}, which was not the next permission`
     } else if (what === 'told') {
       told.push(tag)
     } else if (what === 'heard') {

@@ -5,6 +5,7 @@ import { bulk } from '../../src/workflow/bulk.ts'
 import { childWorkflow } from '../../src/workflow/child-workflow.ts'
 import { defineWorkflow, type Workflow } from '../../src/workflow/define-workflow.ts'
 import { instanceRef } from '../../src/workflow/instance-ref.ts'
+import { applicantMachine, type Permission } from './applicant.ts'
 import type { Harvest } from './harvests.ts'
 import { askOf, workOn, type Job, type Outside } from './outside.ts'
 
@@ -30,6 +31,8 @@ export type LedgerEvent =
   | ({ readonly type: 'ERRAND' } & Job)
   | ({ readonly type: 'CHORE' } & Job)
   | ({ readonly type: 'FLEET' } & Fleet)
+  | ({ readonly type: 'PERMIT' } & Permission)
+  | { readonly type: 'GRANTED'; readonly tag: string }
   | { readonly type: 'EMIT'; readonly tag: string }
   | { readonly type: 'ACT'; readonly tag: string }
   | { readonly type: 'HEARD'; readonly tag: string }
@@ -44,6 +47,7 @@ export interface LedgerContext {
   readonly errands: readonly Job[]
   readonly chores: readonly Job[]
   readonly fleets: readonly Fleet[]
+  readonly permissions: readonly Permission[]
   readonly harvests: readonly Harvest[]
 }
 
@@ -60,8 +64,8 @@ export type PersistenceName = keyof typeof persistences
 
 /**
  * A workflow that writes down all it goes through, and does a little of everything: timers that replace each other,
- * activities with retries and a time limit, nested machines, child workflows, messages to others, emitted events, custom
- * actions.
+ * activities with retries and a time limit, nested machines, child workflows, permits of a pool, messages to others, emitted
+ * events, custom actions.
  */
 export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: PersistenceName): Workflow {
   const ringLater = (id: TimerId) =>
@@ -83,6 +87,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       input: {} as { readonly opened: string },
     },
     actors: {
+      applicant: applicantMachine,
       chore: childWorkflow(chore) as PromiseActorLogic<string, Job>,
       fleet: bulk<Workflow, Fleet>(chore, { concurrency: 2, items: ({ jobs }) => jobs }),
       strictFleet: bulk<Workflow, Fleet>(chore, {
@@ -123,6 +128,11 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
           { tag: context.fleets[0]!.tag, results },
         ],
       }),
+      notePermission: assign({
+        log: ({ context }, { as }: { as: string }) =>
+          written(context.log, `${as} ${context.permissions[0]!.tag}`),
+        permissions: ({ context }) => context.permissions.slice(1),
+      }),
       publish: emit(({ event }) => ({ type: 'noted' as const, tag: event.tag })),
       act: ({ self }, { tag }: { tag: string }) => {
         outside.acted(tag)
@@ -132,6 +142,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
     delays: {
       jobPatience: ({ context }) => context.jobs[0]!.patienceMs,
       chorePatience: ({ context }) => context.chores[0]!.patienceMs,
+      permissionPatience: ({ context }) => context.permissions[0]!.patienceMs,
       fleetPatience: ({ context }) => context.fleets[0]!.patienceMs,
     },
     guards: {
@@ -139,6 +150,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       hasErrand: ({ context }) => context.errands.length > 0,
       hasFleet: ({ context }) => context.fleets.length > 0,
       hasStrictFleet: ({ context }) => context.fleets[0]?.isStrict === true,
+      hasPermission: ({ context }) => context.permissions.length > 0,
       hasChore: ({ context }) => context.chores.length > 0,
       isLeft: ({ event }) => event.type === 'TIMER' && event.id === 'left',
     },
@@ -150,6 +162,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       errands: [],
       chores: [],
       fleets: [],
+      permissions: [],
       harvests: [],
     }),
     initial: 'open',
@@ -176,6 +189,13 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
           FLEET: {
             actions: ['note', assign({ fleets: ({ context, event }) => [...context.fleets, event] })],
           },
+          PERMIT: {
+            actions: [
+              'note',
+              assign({ permissions: ({ context, event }) => [...context.permissions, event] }),
+            ],
+          },
+          GRANTED: { actions: { type: 'noteAs', params: { as: 'granted' } } },
           EMIT: { actions: ['note', 'publish'] },
           ACT: { actions: ['note', { type: 'act', params: ({ event }) => ({ tag: event.tag }) }] },
           HEARD: { actions: { type: 'noteAs', params: { as: 'heard' } } },
@@ -268,6 +288,28 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
                         actions: { type: 'noteFleet', params: { as: 'sunk' } },
                       },
                     },
+                  },
+                },
+              },
+            },
+          },
+          office: {
+            initial: 'idle',
+            states: {
+              idle: { always: { guard: 'hasPermission', target: 'applying' } },
+              applying: {
+                invoke: {
+                  src: 'applicant',
+                  input: ({ context }) => context.permissions[0]!,
+                  onDone: {
+                    target: 'idle',
+                    actions: { type: 'notePermission', params: ({ event }) => ({ as: event.output }) },
+                  },
+                },
+                after: {
+                  permissionPatience: {
+                    target: 'idle',
+                    actions: { type: 'notePermission', params: { as: 'renounced' } },
                   },
                 },
               },

@@ -1,5 +1,6 @@
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { Address } from '../../actors/address.ts'
+import { poolWorkflow } from '../../actors/pool.ts'
 import { isFinal } from '../../actors/record.ts'
 import { decodeRecord } from '../../src/codec/record.ts'
 import { Client } from '../../src/client/client.ts'
@@ -21,7 +22,7 @@ export interface OperatorContext {
 const retryMs = 100
 
 /** What an answer may say that leaves nothing to be done. */
-const settled = ['INSTANCE_FINISHED', 'INSTANCE_SUSPENDED', 'TIMEOUT'] as const
+const settled = ['INSTANCE_FINISHED', 'INSTANCE_SUSPENDED', 'STEP_FAILED', 'TIMEOUT'] as const
 
 /**
  * Somebody who may pause and resume instances and workflows as he likes, and cancel some, until it is calm: then he lets
@@ -112,8 +113,10 @@ export class Operator {
     const { server, world } = this.#context
     const { random } = world
     const all = [...server.namespace.records.values()].filter(
-      ({ data, summary }) =>
-        decodeRecord(data).parent?.index === undefined && (random.chance(0.1) || !isFinal(summary!.status)),
+      ({ address: { workflow }, data, summary }) =>
+        workflow !== poolWorkflow &&
+        decodeRecord(data).parent?.index === undefined &&
+        (random.chance(0.1) || !isFinal(summary!.status)),
     )
     const chores = all.filter(({ address }) => address.workflow === 'chore')
     if (all.length === 0) return

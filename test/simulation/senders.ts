@@ -4,6 +4,7 @@ import { Client } from '../../src/client/client.ts'
 import { digest } from '../../src/codec/digest.ts'
 import type { ClientTransport } from '../../src/nats/transport.ts'
 import type { Workflow } from '../../src/workflow/define-workflow.ts'
+import { poolSize, type Permission } from './applicant.ts'
 import type { Checker } from './checker.ts'
 import type { Fleet, LedgerEvent } from './ledger.ts'
 import type { Job } from './outside.ts'
@@ -187,8 +188,11 @@ export class Sender {
         return { type, ...job, ...this.#turnOut() }
       case 'FLEET':
         return { type, ...this.#fleet(tag) }
+      case 'PERMIT':
+        return { type, ...this.#permission(tag) }
       case 'TELL':
         return { type, tag, to: random.pick(this.#ids) }
+      case 'GRANTED':
       case 'RANG':
       case 'HEARD':
       case 'TOLD':
@@ -210,6 +214,18 @@ export class Sender {
     const patience = random.chance(0.5) ? { patienceMs: Number.POSITIVE_INFINITY } : {}
     if (random.chance(0.2)) return { durationMs: Number.POSITIVE_INFINITY, ...patience }
     return random.chance(0.15) ? { isRefused: true, patienceMs: Number.POSITIVE_INFINITY } : patience
+  }
+
+  #permission(tag: string): Permission {
+    const random = this.#random
+    return {
+      tag,
+      permits: random.whole(1, poolSize),
+      priority: random.whole(1, 3),
+      ...(random.chance(0.3) && { timeout: random.whole(1, 3_000) }),
+      keepMs: random.between(0, 2_500),
+      patienceMs: random.chance(0.5) ? Number.POSITIVE_INFINITY : random.between(0, 3_000),
+    }
   }
 
   #fleet(tag: string): Fleet {

@@ -323,6 +323,8 @@ function drawTraffic(random: Random): Traffic {
       ERRAND: weight(1),
       CHORE: weight(0.7),
       FLEET: weight(0.5),
+      PERMIT: weight(1.5),
+      GRANTED: 0,
       EMIT: weight(1),
       ACT: weight(1),
       HEARD: 0,
