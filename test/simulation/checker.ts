@@ -16,6 +16,7 @@ import { Holds } from './holds.ts'
 import { wrongIncident } from './incidents.ts'
 import { keptEntry } from './kept-incidents.ts'
 import type { Fleet, LedgerEvent, PersistenceName } from './ledger.ts'
+import { Orders } from './orders.ts'
 import { Permits } from './permits.ts'
 import type { SimProcess } from './process.ts'
 import type { SimServer } from './server.ts'
@@ -49,6 +50,7 @@ const mostHeldMs = 1_000
 export class Checker {
   readonly attempts = new Attempts()
   readonly holds = new Holds()
+  readonly orders = new Orders(what => this.#world.violated(what))
   readonly #context: CheckerContext
   readonly #world: World
   /** By address. */
@@ -189,6 +191,7 @@ export class Checker {
     const wrongStep =
       this.holds.stored(process.name, last, next) ??
       this.#permits.stored(next) ??
+      this.orders.stored(next) ??
       this.#wrongAttempt(process, last, next, stored.partition)
     if (wrongStep !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrongStep}`)
     next.commits.add(next.summary.commit)
@@ -323,6 +326,8 @@ export class Checker {
     const parked = server.parked.filter(seq => !this.#strays.has(seq))
     if (parked.length > 0) unsettled.push(`${parked.join(', ')} are parked`)
     if (server.waiting > 0) unsettled.push(`${server.waiting} envelopes are not acknowledged`)
+    const tasks = server.namespace.tasks.stored.size
+    if (tasks > 0) unsettled.push(`${tasks} tasks are not done`)
     const ofPool = this.#permits.unsettled()
     if (ofPool !== undefined) unsettled.push(ofPool)
     for (const id of this.#started) {

@@ -34,6 +34,7 @@ export function checkLog(
     ERRAND: [] as string[],
     FLEET: [] as string[],
     JOB: [] as string[],
+    ORDER: [] as string[],
     PERMIT: [] as string[],
   }
   const told: string[] = []
@@ -69,6 +70,8 @@ export function checkLog(
       if (queues.FLEET.shift() !== tag || !possible.includes(entry)) {
         return `${entry} in place of ${possible.join(' or ')}`
       }
+    } else if (what === 'supplied' || what === 'unsupplied' || what === 'withdrawn') {
+      if (queues.ORDER.shift() !== tag) return `${entry}, which was not the next order`
     } else if (what === 'granted') {
       if (queues.PERMIT[0] !== tag || granted.has(tag)) return `${entry}, which nobody waits for`
       granted.add(tag)

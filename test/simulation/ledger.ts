@@ -7,7 +7,7 @@ import { defineWorkflow, type Workflow } from '../../src/workflow/define-workflo
 import { instanceRef } from '../../src/workflow/instance-ref.ts'
 import { applicantMachine, type Permission } from './applicant.ts'
 import type { Harvest } from './harvests.ts'
-import { askOf, workOn, type Job, type Outside } from './outside.ts'
+import { askOf, order, workOn, type Job, type Outside } from './outside.ts'
 
 /** There is one timer of each: setting it again replaces it. */
 export type TimerId = 'left' | 'right'
@@ -31,6 +31,7 @@ export type LedgerEvent =
   | ({ readonly type: 'ERRAND' } & Job)
   | ({ readonly type: 'CHORE' } & Job)
   | ({ readonly type: 'FLEET' } & Fleet)
+  | ({ readonly type: 'ORDER' } & Job)
   | ({ readonly type: 'PERMIT' } & Permission)
   | { readonly type: 'GRANTED'; readonly tag: string }
   | { readonly type: 'EMIT'; readonly tag: string }
@@ -48,6 +49,7 @@ export interface LedgerContext {
   readonly chores: readonly Job[]
   readonly fleets: readonly Fleet[]
   readonly permissions: readonly Permission[]
+  readonly orders: readonly Job[]
   readonly harvests: readonly Harvest[]
 }
 
@@ -64,8 +66,8 @@ export type PersistenceName = keyof typeof persistences
 
 /**
  * A workflow that writes down all it goes through, and does a little of everything: timers that replace each other,
- * activities with retries and a time limit, nested machines, child workflows, permits of a pool, messages to others, emitted
- * events, custom actions.
+ * activities with retries and a time limit, nested machines, child workflows, permits of a pool, work for workers,
+ * messages to others, emitted events, custom actions.
  */
 export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: PersistenceName): Workflow {
   const ringLater = (id: TimerId) =>
@@ -96,6 +98,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
         items: ({ jobs }) => jobs,
       }),
       errand: errandMachine(outside),
+      order,
       work: workOn(outside, '4s'),
     },
     actions: {
@@ -133,6 +136,10 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
           written(context.log, `${as} ${context.permissions[0]!.tag}`),
         permissions: ({ context }) => context.permissions.slice(1),
       }),
+      noteOrder: assign({
+        log: ({ context }, { as }: { as: string }) => written(context.log, `${as} ${context.orders[0]!.tag}`),
+        orders: ({ context }) => context.orders.slice(1),
+      }),
       publish: emit(({ event }) => ({ type: 'noted' as const, tag: event.tag })),
       act: ({ self }, { tag }: { tag: string }) => {
         outside.acted(tag)
@@ -142,6 +149,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
     delays: {
       jobPatience: ({ context }) => context.jobs[0]!.patienceMs,
       chorePatience: ({ context }) => context.chores[0]!.patienceMs,
+      orderPatience: ({ context }) => context.orders[0]!.patienceMs,
       permissionPatience: ({ context }) => context.permissions[0]!.patienceMs,
       fleetPatience: ({ context }) => context.fleets[0]!.patienceMs,
     },
@@ -150,6 +158,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       hasErrand: ({ context }) => context.errands.length > 0,
       hasFleet: ({ context }) => context.fleets.length > 0,
       hasStrictFleet: ({ context }) => context.fleets[0]?.isStrict === true,
+      hasOrder: ({ context }) => context.orders.length > 0,
       hasPermission: ({ context }) => context.permissions.length > 0,
       hasChore: ({ context }) => context.chores.length > 0,
       isLeft: ({ event }) => event.type === 'TIMER' && event.id === 'left',
@@ -163,6 +172,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       chores: [],
       fleets: [],
       permissions: [],
+      orders: [],
       harvests: [],
     }),
     initial: 'open',
@@ -188,6 +198,9 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
           },
           FLEET: {
             actions: ['note', assign({ fleets: ({ context, event }) => [...context.fleets, event] })],
+          },
+          ORDER: {
+            actions: ['note', assign({ orders: ({ context, event }) => [...context.orders, event] })],
           },
           PERMIT: {
             actions: [
@@ -288,6 +301,26 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
                         actions: { type: 'noteFleet', params: { as: 'sunk' } },
                       },
                     },
+                  },
+                },
+              },
+            },
+          },
+          shop: {
+            initial: 'idle',
+            states: {
+              idle: { always: { guard: 'hasOrder', target: 'ordering' } },
+              ordering: {
+                invoke: {
+                  src: 'order',
+                  input: ({ context }) => context.orders[0]!,
+                  onDone: { target: 'idle', actions: { type: 'noteOrder', params: { as: 'supplied' } } },
+                  onError: { target: 'idle', actions: { type: 'noteOrder', params: { as: 'unsupplied' } } },
+                },
+                after: {
+                  orderPatience: {
+                    target: 'idle',
+                    actions: { type: 'noteOrder', params: { as: 'withdrawn' } },
                   },
                 },
               },

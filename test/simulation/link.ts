@@ -51,6 +51,7 @@ export class Link {
   /** When the last message of each lane and direction arrives. */
   readonly #arrivals = new Map<string, number>()
   readonly #reconnected = new Set<() => void>()
+  readonly #broken: (() => void)[] = []
   #session: Session = openSession()
   /** While disconnected: when it is connected again. */
   #upAt: number | undefined
@@ -146,6 +147,11 @@ export class Link {
     return () => this.#reconnected.delete(listener)
   }
 
+  /** Tells the server, once, that the connection has broken. */
+  onBroken(listener: () => void): void {
+    this.#broken.push(listener)
+  }
+
   /** Breaks the connection for that long. */
   cut(forMs: number): void {
     this.#break()
@@ -173,6 +179,7 @@ export class Link {
     this.#session.stuckMs = random.chance(0.2) ? random.skewed(0, 5_000) : 0
     this.#session = openSession()
     this.#arrivals.clear()
+    for (const listener of this.#broken.splice(0)) listener()
   }
 
   #toServer(lane: string, what: string, happen: () => void): void {

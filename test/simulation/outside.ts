@@ -3,6 +3,7 @@ import { fromPromise } from 'xstate'
 import type { ActivityContext } from '../../actors/activity.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import { activity } from '../../src/workflow/activity.ts'
+import { remoteActivity } from '../../src/workflow/remote-activity.ts'
 import type { Beat } from './attempts.ts'
 
 /** The world outside the machines, as one process has it. */
@@ -82,6 +83,13 @@ export function workOn(outside: Outside, total?: '4s'): ReturnType<typeof activi
     },
   })
 }
+
+/** What workers do in other processes. */
+export const order: ReturnType<typeof remoteActivity<Job, string>> = remoteActivity({
+  name: 'order',
+  retry: { maxAttempts: 3, initialInterval: '100ms', jitter: 0.2 },
+  timeout: { attempt: '2500ms', total: '8s' },
+})
 
 /** A plain promise: whoever asks gets the tag back. */
 export function askOf(outside: Outside): ReturnType<typeof fromPromise<string, Job>> {

@@ -183,6 +183,7 @@ export class Sender {
         return { type, tag, id: random.pick(['left', 'right']) }
       case 'JOB':
       case 'ERRAND':
+      case 'ORDER':
         return { type, ...job }
       case 'CHORE':
         return { type, ...job, ...this.#turnOut() }

@@ -20,6 +20,7 @@ import { SimServer } from './server.ts'
 import type { Stage } from './stage.ts'
 import { drawClimate, Storm, type Disaster } from './storm.ts'
 import { simClientTransport } from './transport.ts'
+import { Workers } from './workers.ts'
 import { World } from './world.ts'
 
 export interface Run {
@@ -69,6 +70,7 @@ class Scene {
   readonly #checker: Checker
   readonly #storm: Storm
   readonly #cluster: Cluster
+  readonly #workers: Workers
   readonly #senders: Sender[] = []
   readonly #senderLinks: Link[] = []
   readonly #operator: Operator
@@ -111,6 +113,15 @@ class Scene {
       workflows: [ledger, stage.chore],
       world,
     })
+    this.#workers = new Workers({
+      ackWaitMs: random.between(200, 3_000),
+      checker: this.#checker,
+      logOf: process => logOf(process, world),
+      server: this.#server,
+      stage,
+      weather: this.#storm,
+      world,
+    })
     this.#addSenders(stage, ledger)
     this.#operator = this.#addOperator(stage)
     this.#mender = this.#addMender(stage, bugs)
@@ -124,6 +135,7 @@ class Scene {
     for (let number = 1; number <= this.#nodes; number++) {
       this.#world.after(this.#random.skewed(0, 3_000), () => this.#cluster.spawn(`n${number}`))
     }
+    for (let number = this.#random.whole(1, 2); number > 0; number--) this.#workers.spawn(`w${number}`)
     this.#strikeLater()
     this.#world.after(climate.lastsMs, () => this.#calm())
   }
@@ -204,6 +216,7 @@ class Scene {
     if (disaster === 'restartServer') return this.#restartServer()
     if (disaster === 'cutSender') return random.pick(this.#senderLinks).cut(shortMs)
     if (disaster === 'join') return this.#join()
+    if (disaster === 'worker') return this.#strikeWorker(shortMs)
     const { members } = this.#cluster
     if (members.length === 0) return
     const member = random.pick(members)
@@ -229,6 +242,20 @@ class Scene {
     }
   }
 
+  #strikeWorker(shortMs: number): void {
+    const random = this.#random
+    const { members } = this.#workers
+    if (members.length === 0) return
+    const member = random.pick(members)
+    const what = random.pick(['crash', 'cut', 'pause'])
+    if (what === 'crash') this.#workers.crash(member, shortMs)
+    else if (what === 'cut') member.link.cut(shortMs)
+    else {
+      member.process.stop()
+      this.#world.after(shortMs, () => member.process.resume())
+    }
+  }
+
   /** Somebody takes a stopped process for dead and starts another in its place. Later it goes on, and is killed. */
   #twin({ name, process }: Cluster['members'][number], stoppedMs: number): void {
     process.stop()
@@ -248,7 +275,11 @@ class Scene {
     this.#world.note('the server restarts')
     this.#server.restart(this.#random.chance(0.5) ? this.#random.whole(0, 8) : 0)
     const downMs = this.#random.skewed(10, 3_000)
-    const links = [...this.#cluster.members.map(({ link }) => link), ...this.#senderLinks]
+    const links = [
+      ...this.#cluster.members.map(({ link }) => link),
+      ...this.#senderLinks,
+      ...this.#workers.members.map(({ link }) => link),
+    ]
     for (const link of links) if (link.isUp) link.cut(downMs + this.#random.between(0, 300))
   }
 
@@ -269,6 +300,10 @@ class Scene {
     }
     for (const { link } of this.#cluster.members) if (!link.isUp) link.cut(0)
     for (const link of this.#senderLinks) if (!link.isUp) link.cut(0)
+    for (const { link, process } of this.#workers.members) {
+      process.resume()
+      if (!link.isUp) link.cut(0)
+    }
     if (this.#cluster.members.length === 0) this.#cluster.spawn('n1')
     this.#checker.calm()
     this.#operator.calm()
@@ -323,6 +358,7 @@ function drawTraffic(random: Random): Traffic {
       ERRAND: weight(1),
       CHORE: weight(0.7),
       FLEET: weight(0.5),
+      ORDER: weight(1),
       PERMIT: weight(1.5),
       GRANTED: 0,
       EMIT: weight(1),

@@ -15,6 +15,7 @@ export const disasters = [
   'jumpClock',
   'join',
   'twin',
+  'worker',
 ] as const
 
 export type Disaster = (typeof disasters)[number]

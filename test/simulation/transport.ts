@@ -15,7 +15,6 @@ import type {
 import type { Address } from '../../actors/address.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { encodeRecord } from '../../src/codec/record.ts'
-import { MemoryBeats } from '../../src/memory/beats.ts'
 import { MemoryBlobs } from '../../src/memory/blobs.ts'
 import { MemoryEventSink } from '../../src/memory/events.ts'
 import { MemoryHeartbeats } from '../../src/memory/heartbeats.ts'
@@ -24,7 +23,6 @@ import { MemoryInspection } from '../../src/memory/inspection.ts'
 import { MemoryLeases } from '../../src/memory/leases.ts'
 import { MemorySnapshots } from '../../src/memory/snapshots.ts'
 import { MemoryStore } from '../../src/memory/store.ts'
-import { MemoryTasks } from '../../src/memory/tasks.ts'
 import type { ClientTransport, Transport } from '../../src/nats/transport.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
@@ -34,6 +32,7 @@ import { simParking } from './parking.ts'
 import { simPauses } from './pauses.ts'
 import type { Link } from './link.ts'
 import type { SimServer } from './server.ts'
+import { simBeats, simTasks } from './tasks.ts'
 
 export interface SimTransportContext {
   readonly checker: Checker
@@ -71,14 +70,14 @@ export function simTransport(context: SimTransportContext, node: string, incarna
   const { namespace } = context.server
   return {
     ...simClientTransport(context),
-    beats: new MemoryBeats(namespace),
+    beats: simBeats(context.link, context.server),
     leaseTtlMs: namespace.leaseTtlMs,
     events: simEvents(context),
     heartbeats: simHeartbeats(context, new MemoryHeartbeats(namespace, node)),
     leases: simLeases(context, new MemoryLeases(namespace, { incarnation, node })),
     parking: simParking(context),
     store: new SimStore(context),
-    tasks: new MemoryTasks(context.server.namespace),
+    tasks: simTasks(context.link, context.server),
   }
 }
 
