@@ -88,7 +88,7 @@ export function workOn(outside: Outside, total?: '4s'): ReturnType<typeof activi
 export const order: ReturnType<typeof remoteActivity<Job, string>> = remoteActivity({
   name: 'order',
   retry: { maxAttempts: 3, initialInterval: '100ms', jitter: 0.2 },
-  timeout: { attempt: '2500ms', total: '8s' },
+  timeout: { attempt: '2500ms', heartbeat: '900ms', total: '8s' },
 })
 
 /** A plain promise: whoever asks gets the tag back. */

@@ -28,6 +28,9 @@ interface Member {
   readonly process: SimProcess
 }
 
+/** How often a worker says how far it is with a task. */
+const beats = 4
+
 /** How long after its end a worker that could not start is started again. */
 const restartMs = 1_000
 
@@ -53,10 +56,15 @@ export class Workers {
     const member = { name, link, process }
     this.#members.push(member)
     world.note(`${process.name} starts`)
-    const order = async ({ attempt, idempotencyKey, input }: TaskContext<Job>) => {
+    const order = async (task: TaskContext<Job>) => {
+      const { attempt, idempotencyKey, input, lastHeartbeat } = task
       const { durationMs, failures, tag } = input
-      checker.orders.begins(process.name, idempotencyKey, attempt)
-      await process.sleep(durationMs)
+      checker.orders.begins(process.name, idempotencyKey, attempt, lastHeartbeat)
+      for (let count = 1; count <= beats; count++) {
+        checker.orders.beats(idempotencyKey, { attempt, count })
+        task.heartbeat({ attempt, count })
+        await process.sleep(durationMs / beats)
+      }
       checker.orders.ends(process.name, idempotencyKey, attempt, tag)
       if (attempt > failures) return tag
       throw new Error(`attempt ${attempt} fails on purpose`)
