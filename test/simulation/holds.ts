@@ -5,13 +5,16 @@ import type { PauseScope } from '../../actors/ports.ts'
 import { formatAddress } from '../../src/workflow/address.ts'
 import { isStopped, type Chain } from './chain.ts'
 
+/** So much its timers and activities may have told while a write took its time. */
+const mostTold = 4
+
 export class Holds {
   /** By process, what it has heard of that is paused, with a number that tells one pause from the next. */
   readonly #heard = new Map<string, Map<PauseScope, number>>()
   /** By commit, the pause that its writer knew of when it began to write, if any: it may have to write again. */
   readonly #knew = new Map<string, number | undefined>()
-  /** By process, pause and instance, whether a step was stored that was made before the process held it. */
-  readonly #last = new Set<string>()
+  /** By process, pause and instance, how many steps were stored that were asked for before the process held it. */
+  readonly #last = new Map<string, number>()
   #count = 0
 
   /** The process hears of a pause. */
@@ -40,17 +43,17 @@ export class Holds {
       return hasMoved(last, next) ? `it was ${last.record.status}, and has changed` : undefined
     const pause = this.#knew.get(next.summary.commit)
     if (pause === undefined || isControlled(last, next) || !hasMoved(last, next)) return undefined
-    // What its parts had told before is taken first, and all that has not been stored yet is stored then.
+    // What its parts had told before is taken first, and each makes a turn of its own.
     const name = `${process} ${pause} ${formatAddress(next.address)}`
-    if (this.#last.has(name)) return 'its workflow is held there'
-    this.#last.add(name)
-    return undefined
+    const steps = (this.#last.get(name) ?? 0) + 1
+    this.#last.set(name, steps)
+    return steps > mostTold ? 'its workflow is held there' : undefined
   }
 }
 
 /** Whether somebody has dealt with it: that is taken although it is held. */
 function isControlled(last: Chain | undefined, next: Chain): boolean {
-  if (last?.record.incident !== undefined) return true
+  if (last?.record.incident !== undefined || next.control !== undefined) return true
   return !isDeepStrictEqual(last?.record.cancellation, next.record.cancellation)
 }
 
