@@ -67,7 +67,7 @@ export class Mender {
       const { address, incident } = target
       const entry = entryOf(incident.error)
       if (entry !== undefined && (this.#isCalm || world.random.chance(0.5))) bugs.fix(entry)
-      await this.#deal(address, this.#remedyFor(entry, keptEntry(incident)))
+      await this.#deal(address, this.#remedyFor(entry, endsState(incident) ? undefined : keptEntry(incident)))
     }
   }
 
@@ -111,6 +111,11 @@ export class Mender {
     if (stored.summary?.status !== 'suspended' || isFinal(stored.summary.status)) return true
     return decodeRecord(stored.data).control?.recent.includes(envelopeId) === true
   }
+}
+
+/** Whether it keeps the end of a state: that may not be dropped, though something else may have thrown at its retry. */
+function endsState({ cause }: Incident): boolean {
+  return cause?.type === 'timer' && cause.event.type !== 'RANG'
 }
 
 /** Whether the machine comes to an end without it: what else ends a state would never come again. */
