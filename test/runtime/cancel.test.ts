@@ -204,6 +204,10 @@ describe('waiting for a cancel (S9)', () => {
     const { begin, workOf } = await bookings({ servers: server.url, leaseTtl: '1s', partitions: 2 })
     const handles = await Promise.all(Array.from({ length: 100 }, (_, n) => begin(`${n}`, 'WORK')))
     const listener = await connectLibrary({ servers: server.url })
+    const { streams } = await listener.jetstreamManager()
+    const inbox = (await streams.names().next()).find(name => name.endsWith('_inbox'))!
+    // What is settled is removed a little later.
+    await until(async () => (await streams.info(inbox)).state.messages === 0)
     const subjects: string[] = []
     listener.subscribe('>', { callback: (_error, { subject }) => subjects.push(subject) })
     await listener.flush()
