@@ -139,7 +139,10 @@ export class Draft {
     return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
-  /** How many activities are running, or at workers that must be heard of, and entries undelivered. What a stopped one is not going to do does not count. */
+  /**
+   * How many activities are running, or at workers that must be heard of, and entries undelivered. What a stopped one is not
+   * going to do does not count.
+   */
   get owes(): number {
     const { invocations, outbox } = this.#stepping
     return this.isStopped ? outbox.owedToOthers : invocations.running + invocations.heard + outbox.owed

@@ -16,9 +16,9 @@
  * more: of two terms that begin at the same time, whichever made its consumer second sees the other, and the later one
  * stays. Should both be served for a moment, revisions decide.
  *
- * What is acknowledged stays in the stream at first. A work queue would remove each message by itself, which costs the
- * server twenty times as much as all the rest of its way, and the disk a write. So it is removed behind the floor, all at
- * once, every now and then (see inbox-sweep.ts).
+ * What is acknowledged stays in the stream at first. A work queue would remove each message by itself, which costs a server
+ * that syncs its writes 0.6 ms of processor time, more than to store the message, and the disk a write. So it is removed
+ * behind the floor, all at once, every now and then (see inbox-sweep.ts).
  *
  * Crashes: an owner that is killed, or loses the lease, leaves what is acknowledged and not removed; the next one begins
  * behind it, by the floor. With the server the consumer and its floor are gone, and what was not removed comes again: to
