@@ -298,6 +298,12 @@ export interface RecordFilter {
   readonly id?: string | undefined
 }
 
+/** Which commits to hear of. */
+export interface WatchFilter extends RecordFilter {
+  /** Only of instances that have ended: what comes before is not even decoded. Default false. */
+  readonly onlyFinal?: boolean | undefined
+}
+
 /** What a watcher hears. Neither call may throw. */
 export interface RecordListener {
   /** A committed record; revisions of one instance only rise, but some may be left out when many come at once. */
@@ -317,7 +323,7 @@ export interface Snapshots {
   /** Revision and summary of the record, without its content. */
   peek(address: Address, signal?: AbortSignal): Promise<ScannedRecord | undefined>
   /** The records there are, then every later commit, through reconnects, until the returned function is called. */
-  watch(filter: RecordFilter, listener: RecordListener): Promise<() => void>
+  watch(filter: WatchFilter, listener: RecordListener): Promise<() => void>
   /** Summaries of the records there are, each once, in no order; in a cluster as one replica has them, at worst a moment ago. */
   list(filter: RecordFilter, signal?: AbortSignal): AsyncIterable<ScannedRecord>
 }

@@ -259,12 +259,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    * quietly.
    */
   watch(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {
-    return watchRecords(this.#context, this.address, {
-      capacity: watchCapacity,
-      isLast: stored => isFinal(stored.record.status),
-      isWanted: () => true,
-      signal: options.signal,
-    })
+    return this.#watch(options)
   }
 
   /**
@@ -278,7 +273,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
     predicate: (snapshot: InstanceSnapshot<TWorkflow>) => boolean,
     options: WaitOptions = {},
   ): Promise<InstanceSnapshot<TWorkflow>> {
-    return this.#await(options, 'is not what is waited for', snapshot => {
+    return this.#await(options, {}, 'is not what is waited for', snapshot => {
       if (predicate(snapshot)) return snapshot
       if (!isFinal(snapshot.status)) return undefined
       throw new RuntimeError(
@@ -296,9 +291,7 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
    * on abort
    */
   async result(options: WaitOptions = {}): Promise<OutputOf<TWorkflow>> {
-    const final = await this.#await(options, 'has not ended', snapshot => {
-      return isFinal(snapshot.status) ? snapshot : undefined
-    })
+    const final = await this.#await(options, { onlyFinal: true }, 'has not ended', snapshot => snapshot)
     if (final.status === 'done') return final.output as OutputOf<TWorkflow>
     const message = final.error instanceof Error ? final.error.message : String(final.error)
     throw new RuntimeError('WORKFLOW_FAILED', `${formatAddress(this.address)} failed: ${message}`, {
@@ -306,14 +299,25 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
     })
   }
 
+  #watch({ onlyFinal, signal }: Watched): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {
+    const filter = { ...this.address, onlyFinal }
+    return watchRecords(this.#context, filter, {
+      capacity: watchCapacity,
+      isLast: stored => isFinal(stored.record.status),
+      isWanted: () => true,
+      signal,
+    })
+  }
+
   async #await<T>(
     options: WaitOptions,
+    watched: Watched,
     lateness: string,
     choose: (snapshot: InstanceSnapshot<TWorkflow>) => T | undefined,
   ): Promise<T> {
     const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout, 'timeout')
     options.signal?.throwIfAborted()
-    const snapshots = this.watch()
+    const snapshots = this.#watch(watched)
     const find = async () => {
       for await (const snapshot of snapshots) {
         const chosen = choose(snapshot)
@@ -389,6 +393,12 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
       cleanUp()
     }
   }
+}
+
+interface Watched {
+  /** Nothing before the end. */
+  readonly onlyFinal?: boolean
+  readonly signal?: AbortSignal
 }
 
 function signalOf(options: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {

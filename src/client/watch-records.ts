@@ -1,5 +1,5 @@
 import { isRuntimeError } from '../../actors/errors.ts'
-import type { Clock, RecordFilter, RecordListener, Snapshots, StoredRecord } from '../../actors/ports.ts'
+import type { Clock, RecordListener, Snapshots, StoredRecord, WatchFilter } from '../../actors/ports.ts'
 import { pause } from '../nats/wait.ts'
 import type { Workflow } from '../workflow/define-workflow.ts'
 import { Feed } from './feed.ts'
@@ -29,15 +29,17 @@ export interface WatchRecordsOptions {
  */
 export function watchRecords<TWorkflow extends Workflow>(
   context: WatchRecordsContext,
-  filter: RecordFilter,
+  filter: WatchFilter,
   options: WatchRecordsOptions,
 ): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {
   const { capacity, signal } = options
-  const over = new AbortController()
+  // A signal would cost more than all the rest.
+  const watching: Watching = { isOver: false, stop() {} }
   const onAbort = () => feed.end()
   const feed = new Feed<InstanceSnapshot<TWorkflow>>(capacity, () => {
     signal?.removeEventListener('abort', onAbort)
-    over.abort()
+    watching.isOver = true
+    watching.stop()
   })
   if (signal?.aborted === true) {
     feed.end()
@@ -56,30 +58,36 @@ export function watchRecords<TWorkflow extends Workflow>(
     ended: (error: Error) => feed.fail(error),
   }
   // Once it is over, nobody hears of an error any more.
-  watchPersistently(context, filter, listener, over.signal).catch((error: unknown) => feed.fail(error))
+  watchPersistently(context, filter, listener, watching).catch((error: unknown) => feed.fail(error))
   return feed
+}
+
+interface Watching {
+  isOver: boolean
+  /** Called when it is over. */
+  stop: () => void
 }
 
 /**
  * Watches until it is over, however long it takes before that can begin.
  *
- * @throws an error that will not go away; the signal's reason
+ * @throws an error that will not go away
  */
 async function watchPersistently(
   { clock, snapshots }: WatchRecordsContext,
-  filter: RecordFilter,
+  filter: WatchFilter,
   listener: RecordListener,
-  over: AbortSignal,
+  watching: Watching,
 ): Promise<void> {
-  for (;;) {
+  while (!watching.isOver) {
     try {
       const stop = await snapshots.watch(filter, listener)
-      if (over.aborted) stop()
-      else over.addEventListener('abort', stop, { once: true })
+      watching.stop = stop
+      if (watching.isOver) stop()
       return
     } catch (error) {
       if (!isRuntimeError(error) || !error.retryable) throw error
     }
-    await pause(clock, retryMs, over)
+    await pause(clock, retryMs)
   }
 }

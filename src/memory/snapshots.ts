@@ -4,8 +4,10 @@ import type {
   ScannedRecord,
   Snapshots,
   StoredRecord,
+  WatchFilter,
 } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
+import { isFinal } from '../../actors/record.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { MemoryNamespace, MemoryRecord } from './namespace.ts'
 import { decoded, scanned } from './store.ts'
@@ -30,7 +32,7 @@ export class MemorySnapshots implements Snapshots {
     return stored && scanned(stored)
   }
 
-  async watch(filter: RecordFilter, listener: RecordListener): Promise<() => void> {
+  async watch(filter: WatchFilter, listener: RecordListener): Promise<() => void> {
     const { records, watchers } = this.#namespace
     let isOpen = true
     const tell = (stored: MemoryRecord) => {
@@ -49,9 +51,10 @@ export class MemorySnapshots implements Snapshots {
   }
 
   /** What cannot be read ends the watch of its instance, and is left out where many are watched. */
-  #tell(stored: MemoryRecord, filter: RecordFilter, listener: RecordListener): void {
+  #tell(stored: MemoryRecord, filter: WatchFilter, listener: RecordListener): void {
     try {
-      listener.record(decoded(stored))
+      const told = decoded(stored)
+      if (filter.onlyFinal !== true || isFinal(told.record.status)) listener.record(told)
     } catch (error) {
       if (filter.id !== undefined) listener.ended(error as Error)
     }

@@ -8,13 +8,15 @@
  */
 import type { Msg, Subscription } from 'nats'
 import { isRuntimeError } from '../../actors/errors.ts'
-import type { RecordListener, StoredRecord, TimerHandle } from '../../actors/ports.ts'
+import type { RecordListener, TimerHandle } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import { translate } from './errors.ts'
+import type { Entry } from './entry.ts'
 import { headersIn } from './headers.ts'
 import { storedRecord } from './record-entry.ts'
+import { isUnfinished } from './record-headers.ts'
 
 /** How often to look although nothing was heard. */
 const rereadMs = 30_000
@@ -24,7 +26,9 @@ const retryMs = 500
 export interface InstanceWatchSource {
   readonly address: Address
   readonly connection: NatsConnection
-  get(): Promise<StoredRecord | undefined>
+  /** Whether to tell of nothing before its end. */
+  readonly onlyFinal: boolean
+  read(): Promise<Entry | undefined>
   /** Where commits of this instance are republished. */
   readonly subject: string
 }
@@ -55,7 +59,7 @@ export class InstanceWatch {
         callback: (error, msg) => (error === null ? this.#receive(msg) : this.#end(this.#translate(error))),
       })
       // The subscription must stand at the server before the record is read. Reading goes the same way after it.
-      this.#tell(await this.#source.get())
+      this.#tell(await this.#source.read())
     } catch (error) {
       this.close()
       throw this.#translate(error)
@@ -78,23 +82,26 @@ export class InstanceWatch {
     if (!(seq > this.#lastTold)) return
     this.#isFresh = true
     try {
-      this.#tell(storedRecord({ data: msg.data, headers, seq }, this.#source.address))
+      this.#tell({ data: msg.data, headers, seq })
     } catch (error) {
       this.#end(error as Error)
     }
   }
 
-  #tell(stored: StoredRecord | undefined): void {
-    if (!this.#isOpen || stored === undefined || stored.revision <= this.#lastTold) return
-    this.#lastTold = stored.revision
-    this.#listener.record(stored)
+  #tell(entry: Pick<Entry, 'data' | 'headers' | 'seq'> | undefined): void {
+    const { address, onlyFinal } = this.#source
+    if (!this.#isOpen || entry === undefined || entry.seq <= this.#lastTold) return
+    this.#lastTold = entry.seq
+    if (onlyFinal && isUnfinished(entry.headers)) return
+    const stored = storedRecord(entry, address)
+    if (stored !== undefined) this.#listener.record(stored)
   }
 
   /** Never rejects: what cannot be read now is read later, and what never can ends the watch. */
   async #reread(): Promise<void> {
     this.#timer?.cancel()
     try {
-      this.#tell(await this.#source.get())
+      this.#tell(await this.#source.read())
       this.#arm(rereadMs)
     } catch (error) {
       if (isRuntimeError(error) && error.retryable) this.#arm(retryMs)

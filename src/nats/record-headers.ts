@@ -5,7 +5,7 @@
  * byte of UTF-8. Names of states and events are cut when they are very long; the record has them in full.
  */
 import type { RecordSummary } from '../../actors/ports.ts'
-import { instanceStatuses, type InstanceStatus } from '../../actors/record.ts'
+import { instanceStatuses, isFinal, type InstanceStatus } from '../../actors/record.ts'
 import { Headers, type HeaderReader } from './headers.ts'
 
 /** The most characters of a state or an event that a header shows. */
@@ -65,6 +65,12 @@ export function summaryOf(headers: HeaderReader): RecordSummary | undefined {
     dueAt,
     owes,
   }
+}
+
+/** Whether the headers say that the instance goes on; false when they are not ours. */
+export function isUnfinished(headers: HeaderReader | undefined): boolean {
+  const status = headers?.get(names.status) ?? ''
+  return statuses.includes(status) && !isFinal(status as InstanceStatus)
 }
 
 /** The commit that wrote the record and the last event in it; both empty when the headers are not ours. */

@@ -10,6 +10,7 @@ import type { RecordListener, StoredRecord } from '../../actors/ports.ts'
 import type { NatsConnection } from './connection.ts'
 import { LastingFeed } from './lasting-feed.ts'
 import { storedRecord } from './record-entry.ts'
+import { isUnfinished } from './record-headers.ts'
 import { parseKey } from './subjects.ts'
 
 /** How many records may be on their way or in memory. */
@@ -21,17 +22,20 @@ export interface RecordsWatchSource {
   readonly connection: NatsConnection
   /** Which subjects of the stream. */
   readonly filter: string
+  readonly onlyFinal: boolean
   readonly stream: string
 }
 
 export class RecordsWatch {
   readonly #filter: string
+  readonly #onlyFinal: boolean
   readonly #listener: RecordListener
   readonly #feed: LastingFeed
   #lastSeq = 0
 
-  constructor({ connection, filter, stream }: RecordsWatchSource, listener: RecordListener) {
+  constructor({ connection, filter, onlyFinal, stream }: RecordsWatchSource, listener: RecordListener) {
     this.#filter = filter
+    this.#onlyFinal = onlyFinal
     this.#listener = listener
     this.#feed = new LastingFeed({
       attempted: { what: 'watch records', subject: filter },
@@ -69,16 +73,16 @@ export class RecordsWatch {
 
   #receive(msg: JsMsg): void {
     this.#lastSeq = msg.seq
-    const stored = readRecord(msg)
+    const stored = readRecord(msg, this.#onlyFinal)
     if (stored !== undefined) this.#listener.record(stored)
   }
 }
 
-function readRecord(msg: JsMsg): StoredRecord | undefined {
-  const key = parseKey(msg.subject)
-  if (key === undefined) return undefined
+function readRecord({ data, headers, seq, subject }: JsMsg, onlyFinal: boolean): StoredRecord | undefined {
+  const key = parseKey(subject)
+  if (key === undefined || (onlyFinal && isUnfinished(headers))) return undefined
   try {
-    return storedRecord({ data: msg.data, headers: msg.headers, seq: msg.seq }, key.address)
+    return storedRecord({ data, headers, seq }, key.address)
   } catch {
     return undefined
   }

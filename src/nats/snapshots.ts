@@ -4,6 +4,7 @@ import type {
   ScannedRecord,
   Snapshots,
   StoredRecord,
+  WatchFilter,
 } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
@@ -35,12 +36,14 @@ export class NatsSnapshots implements Snapshots {
     return entry && scannedRecord(entry, this.#subjectOf(address), entry.data.length)
   }
 
-  async watch(filter: RecordFilter, listener: RecordListener): Promise<() => void> {
-    const { workflow, id } = filter
+  async watch(filter: WatchFilter, listener: RecordListener): Promise<() => void> {
+    const { onlyFinal = false, workflow, id } = filter
     if (workflow === undefined || id === undefined) {
       const { recordStream, records } = this.#namespace.subjects
-      const source = { connection: this.#connection, stream: recordStream, filter: records({ workflow }) }
-      const watch = new RecordsWatch(source, listener)
+      const watch = new RecordsWatch(
+        { connection: this.#connection, filter: records({ workflow }), onlyFinal, stream: recordStream },
+        listener,
+      )
       await watch.open()
       return () => watch.close()
     }
@@ -50,7 +53,8 @@ export class NatsSnapshots implements Snapshots {
       {
         address,
         connection: this.#connection,
-        get: () => this.get(address),
+        onlyFinal,
+        read: () => this.#read(address),
         subject: this.#namespace.subjects.snapshot(partition, address),
       },
       listener,
@@ -77,7 +81,7 @@ export class NatsSnapshots implements Snapshots {
     }
   }
 
-  async #read(address: Address, signal: AbortSignal | undefined): Promise<Entry | undefined> {
+  async #read(address: Address, signal?: AbortSignal): Promise<Entry | undefined> {
     const subject = this.#subjectOf(address)
     try {
       signal?.throwIfAborted()

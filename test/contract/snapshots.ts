@@ -74,6 +74,26 @@ export function describeSnapshots(name: string, makeFixture: () => Promise<Snaps
       expect(heard.records.at(-1)).toMatchObject({ revision })
     })
 
+    it.each([
+      { whose: 'one instance', filter: address },
+      { whose: 'a workflow', filter: { workflow: address.workflow } },
+    ])('shows a watcher of $whose who asks for ends nothing before them', async ({ filter }) => {
+      const { snapshots, store } = await makeFixture()
+      const [before, after] = [new HeardRecords(), new HeardRecords()]
+      const end = (n: number) => ({ ...numbered(address, n), status: 'done' as const })
+      const first = await store.commit(numbered(address, 1), sampleSummary(), 0)
+
+      await snapshots.watch({ ...filter, onlyFinal: true }, before)
+      const second = await store.commit(numbered(address, 2), sampleSummary(), first)
+      await store.commit(end(3), sampleSummary({ status: 'done' }), second)
+      await before.counter(3)
+      await snapshots.watch({ ...filter, onlyFinal: true }, after)
+      await after.counter(3)
+
+      expect(before.counters).toEqual([3])
+      expect(after.counters).toEqual([3])
+    })
+
     it('shows a watcher the first commit of an instance that did not exist', async () => {
       const { snapshots, store } = await makeFixture()
       const heard = new HeardRecords()

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../src/memory/clock.ts'
+import { readEntryNearby } from '../../src/nats/entry.ts'
 import { InstanceWatch } from '../../src/nats/instance-watch.ts'
 import { provision } from '../../src/nats/provision.ts'
 import { NatsSnapshots } from '../../src/nats/snapshots.ts'
@@ -75,8 +76,11 @@ describe('NatsSnapshots', () => {
     const { connection, namespace } = await natsFixture()
     const store = new NatsStore(connection, namespace)
     const heard = new HeardRecords()
+    const partition = partitionOf(address, namespace.partitions)
+    const { recordStream } = namespace.subjects
+    const subject = namespace.subjects.record(partition, address)
     const first = await store.commit(numbered(address, 1), sampleSummary(), 0)
-    const stale = await store.load(address)
+    const stale = await readEntryNearby(connection, recordStream, subject)
     let answer = () => {}
     const answered = new Promise<void>(resolve => {
       answer = resolve
@@ -85,8 +89,9 @@ describe('NatsSnapshots', () => {
       {
         address,
         connection,
-        get: () => answered.then(() => stale),
-        subject: namespace.subjects.snapshot(partitionOf(address, namespace.partitions), address),
+        onlyFinal: false,
+        read: () => answered.then(() => stale),
+        subject: namespace.subjects.snapshot(partition, address),
       },
       heard,
     )
