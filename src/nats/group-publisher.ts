@@ -10,8 +10,9 @@
  *    └─────────────────────────────────────────────────────┴────────┘
  * ```
  *
- * While messages are on their way the next ones gather. A message alone goes at once, so a quiet system waits for
- * nothing; many go as one atomic batch (ADR-50), which costs server and client a fraction of as many single
+ * While messages are on their way the next ones gather, and so do those of one turn of the event loop: what an answer
+ * brings about for many instances goes together. A message alone goes at the end of that turn, so a quiet system waits
+ * for nothing; many go as one atomic batch (ADR-50), which costs server and client a fraction of as many single
  * writes, but more than a few of them. A batch is all or nothing: one message that the server refuses, for its
  * revision or its id, refuses all. So does a server that has too many batches open already, or a leader that was
  * elected in the middle and has seen only the end. Then each goes singly, and only the one that deserves it fails.
@@ -74,11 +75,14 @@ export class GroupPublisher implements Publisher {
     return withSignal(published, signal)
   }
 
-  /** What is published within one turn of the event loop is looked at together. */
+  /**
+   * What is published within one turn of the event loop is looked at together: all that comes of one answer, however many
+   * promises it takes.
+   */
   #schedule(): void {
     if (this.#isScheduled || this.#isBatchUnderWay) return
     this.#isScheduled = true
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#isScheduled = false
       this.#send()
     })
@@ -119,6 +123,7 @@ export class GroupPublisher implements Publisher {
     try {
       const { count, seq: last } = await publishBatch(this.#connection, batch)
       if (count !== batch.length) throw this.#wasTakenApart()
+      this.#batchIsOver()
       const first = last - batch.length + 1
       for (const [index, { resolve }] of batch.entries()) resolve({ duplicate: false, seq: first + index })
     } catch (error) {
@@ -126,9 +131,15 @@ export class GroupPublisher implements Publisher {
       // Without a refusal nobody knows what is stored.
       if (isRefused(error)) await Promise.all(batch.map(waiting => this.#sendAlone(waiting)))
       else for (const { reject } of batch) reject(error)
+      this.#batchIsOver()
     }
+  }
+
+  /** Many that have waited go at once, before the answers are heard: the server works while those are worked on. */
+  #batchIsOver(): void {
     this.#isBatchUnderWay = false
-    if (this.#queue.length > 0) this.#schedule()
+    if (this.#countTogether() >= leastTogether) this.#send()
+    else if (this.#queue.length > 0) this.#schedule()
   }
 
   /**
