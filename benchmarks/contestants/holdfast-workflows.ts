@@ -1,9 +1,9 @@
 /** What the node of the contestant `holdfast` runs. */
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { assign, fromPromise, setup } from 'xstate'
+import { assign, setup } from 'xstate'
 
-import { bulk, defineWorkflow, type BulkOutcome } from '../../src/index.ts'
+import { activity, bulk, defineWorkflow, type BulkOutcome } from '../../src/index.ts'
 import { stepMs } from '../contest/crash.ts'
 import type { Diary } from '../contest/diary.ts'
 import { counterMachine } from './counter-machine.ts'
@@ -18,7 +18,12 @@ interface Delayed {
 const bulkConcurrency = 512
 
 export const counter = defineWorkflow(counterMachine)
-export const steps = defineWorkflow(stepsMachine)
+
+const increment = activity({
+  name: 'increment',
+  run: async ({ input }: { readonly input: number }) => input + 1,
+})
+export const steps = defineWorkflow(stepsMachine.provide({ actors: { increment } }))
 
 /** One timer each. */
 export function timedWith(diary: Diary) {
@@ -41,11 +46,14 @@ export function timedWith(diary: Diary) {
 
 /** The five steps, each of which takes 200 ms and is noted. */
 export function slowWith(diary: Diary) {
-  const slow = fromPromise<number, { readonly id: string; readonly n: number }>(async ({ input }) => {
-    diary.note('begin', input.id, input.n, Date.now())
-    await pause(stepMs)
-    diary.note('end', input.id, input.n, Date.now())
-    return input.n + 1
+  const slow = activity({
+    name: 'slow',
+    run: async ({ input: { id, n } }: { readonly input: { readonly id: string; readonly n: number } }) => {
+      diary.note('begin', id, n, Date.now())
+      await pause(stepMs)
+      diary.note('end', id, n, Date.now())
+      return n + 1
+    },
   })
   return defineWorkflow(
     setup({
