@@ -6,7 +6,7 @@ import type { LeafOutcome } from './leaf-outcome.ts'
 export type ActivityReport = { readonly path: ActorPath; readonly incarnation: number } &
   /**
    * `index`: only that child of a bulk. `attempt`: what tells it, where that makes a difference. `details`: of the last
-   * heartbeat of that attempt, if they are news.
+   * heartbeat of that attempt, if they are news. `isGivenUp`: its supervisor has said so, so no other attempt follows.
    */
   (
     | {
@@ -15,6 +15,7 @@ export type ActivityReport = { readonly path: ActorPath; readonly incarnation: n
         readonly attempt?: number | undefined
         readonly outcome: LeafOutcome
         readonly details?: unknown
+        readonly isGivenUp?: true | undefined
       }
     /** Without details: its worker has begun. */
     | { readonly type: 'heartbeat'; readonly attempt: number; readonly details: unknown }

@@ -92,9 +92,14 @@ export class Invocations {
    * @param addressee its incarnation; while it waits for a permit, the number of its claim
    */
   find(path: ActorPath, addressee: number): ActivityRecord | undefined {
+    const activity = this.current(path, addressee)
+    return activity?.retryAt === undefined ? activity : undefined
+  }
+
+  /** The same, also while it waits for another attempt. */
+  current(path: ActorPath, addressee: number): ActivityRecord | undefined {
     const activity = this.#byPath.get(path)
-    if (activity === undefined || activity.retryAt !== undefined) return undefined
-    return addresseeOf(activity) === addressee ? activity : undefined
+    return activity !== undefined && addresseeOf(activity) === addressee ? activity : undefined
   }
 
   /** Whether the invocation is current. */

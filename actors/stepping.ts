@@ -135,6 +135,7 @@ export class Stepping {
 
   /** What a running activity tells. Reports of invocations that are no longer current are ignored. */
   report(report: ActivityReport, now: number): Reception {
+    if (report.type === 'settled' && report.isGivenUp === true) return this.#giveUpAgain(report, now)
     const activity = this.invocations.find(report.path, report.incarnation)
     if (activity === undefined) return 'ignored'
     // Another node may have stored a later attempt meanwhile, and how far that is.
@@ -209,7 +210,7 @@ export class Stepping {
     for (const over of this.invocations.expired(now)) {
       if (!this.invocations.has(over.activity)) continue
       this.invocations.stop(over.activity.path)
-      this.#giveUp(over, now)
+      this.#giveUp(over, now, true)
       reception = 'accepted'
     }
     for (const overdue of this.invocations.overdue(now)) {
@@ -230,7 +231,7 @@ export class Stepping {
     for (const over of overs) {
       // An earlier one may have led the machine out of the state that wants it, or have suspended the instance.
       if (this.#standing.isStopped || !this.invocations.has(over.activity)) continue
-      this.#giveUp(over, now)
+      this.#giveUp(over, now, true)
     }
   }
 
@@ -259,8 +260,12 @@ export class Stepping {
     return over === undefined ? 'accepted' : this.#giveUp(over, now)
   }
 
-  /** What its supervisor cannot help any more is the machine's to deal with, or escalates: then the instance is suspended. */
-  #giveUp({ type, activity, error }: Over, now: number): Reception {
+  /**
+   * What its supervisor cannot help any more is the machine's to deal with, or escalates: then the instance is suspended.
+   *
+   * @param isGivenUp its supervisor has not been told that it has ended
+   */
+  #giveUp({ type, activity, error }: Over, now: number, isGivenUp?: true): Reception {
     const { path, attempt } = activity
     if (type === 'escalated' && this.#workflow.onError !== 'fail') {
       this.suspend({ at: now, code: 'RESTARTS_EXCEEDED', actor: path, error: plainError(error), tries: 1 })
@@ -268,7 +273,19 @@ export class Stepping {
     }
     const outcome = { status: 'error', error } as const
     const incarnation = addresseeOf(activity)
-    this.#cause = { type: 'report', report: { type: 'settled', path, incarnation, attempt, outcome } }
+    const report = { type: 'settled', path, incarnation, attempt, outcome, isGivenUp } as const
+    this.#cause = { type: 'report', report }
+    return this.#conclude(activity, outcome, now)
+  }
+
+  /** The machine has thrown when it heard of it. What its supervisor would say of such an error does not count. */
+  #giveUpAgain(
+    { path, incarnation, outcome }: Extract<ActivityReport, { type: 'settled' }>,
+    now: number,
+  ): Reception {
+    const activity = this.invocations.current(path, incarnation)
+    if (activity === undefined) return 'ignored'
+    this.invocations.stop(path)
     return this.#conclude(activity, outcome, now)
   }
 

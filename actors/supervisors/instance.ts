@@ -201,7 +201,8 @@ export class InstanceSupervisor {
     const { isHeld } = this.#standing
     const overs = isHeld ? none : this.#resumeActivities(now, ended?.incarnation)
     const isDropped = ended !== undefined && !isStepped
-    if (isDropped && invocations.find(ended.path, ended.incarnation)) invocations.stop(ended.path)
+    // Its time may have been up while it waited for another attempt.
+    if (isDropped && invocations.current(ended.path, ended.incarnation)) invocations.stop(ended.path)
     if (!isHeld) outbox.resumeActions()
     return overs
   }

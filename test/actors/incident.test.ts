@@ -7,6 +7,7 @@ import {
   fromTransition,
   sendTo,
   setup,
+  type AnyActorLogic,
   type AnyStateMachine,
 } from 'xstate'
 
@@ -30,6 +31,7 @@ import type { RecordSummary } from '../../actors/ports.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
 import { decodeRecord, encodeRecord } from '../../src/codec/record.ts'
 import { activity } from '../../src/workflow/activity.ts'
+import { remoteActivity } from '../../src/workflow/remote-activity.ts'
 
 const address = { workflow: 'fragile', id: 'f-1' }
 
@@ -1024,6 +1026,132 @@ const chosen = setup({
     trying: { invoke: { src: 'retried' } },
     working: { invoke: { src: 'work', onDone: { target: 'idle', actions: 'note' } } },
   },
+})
+
+const hurried = activity({
+  name: 'hurried',
+  retry: { initialInterval: '700ms', jitter: 0 },
+  timeout: { total: '1s' },
+  run: () => Promise.resolve(1),
+})
+
+const once = activity({
+  name: 'once',
+  restart: 'temporary',
+  retry: { maxAttempts: 3 },
+  run: () => Promise.resolve(1),
+})
+
+/** What comes of an activity that fails is broken. */
+function failing(actor: AnyActorLogic): AnyStateMachine {
+  return setup({
+    types,
+    actors: { actor },
+    actions: { note: assign({ log: ({ context, event }) => [...context.log, event.type] }) },
+  }).createMachine({
+    context: { log: [] },
+    initial: 'working',
+    on: { 'workflow.cancel': { actions: 'note' } },
+    states: {
+      working: {
+        invoke: {
+          id: 'work',
+          src: 'actor',
+          onError: { target: 'failed', guard: () => breakIf(true), actions: 'note' },
+        },
+      },
+      failed: {},
+    },
+  })
+}
+
+/** Suspended, as the time of its activity was up while that waited for its second attempt. */
+function tooLate(): Bench {
+  const bench = Bench.started(failing(hurried))
+  const { path, incarnation } = bench.record.activities[0]!
+  const outcome = { status: 'error', error: new Error('down') } as const
+  bench.instance.report({ type: 'settled', path, incarnation, outcome })
+  bench.settleAll()
+  bench.time = 3_000
+  wake(bench)
+  return bench
+}
+
+/** Suspended, as its activity was lost with its process and is not to run again. */
+function lost(): Bench {
+  const bench = Bench.started(failing(once))
+  bench.takeOver()
+  return bench
+}
+
+/** What is due happens. */
+function wake(bench: Bench): void {
+  bench.instance.wake()
+  bench.settleAll()
+}
+
+describe('an activity that was given up by its supervisor', () => {
+  it.each([
+    ['out of time between two attempts', tooLate, 'ACTIVITY_TIMEOUT'],
+    ['lost with its process', lost, 'ACTIVITY_LOST'],
+  ])('as it was %s, is what the step to be retried is about', (_, suspended, code) => {
+    const bench = suspended()
+    const { incident } = bench.record
+
+    const again = bench.deliver({ type: 'retry' })
+    const { tries } = bench.record.incident!
+    bench.takeOver()
+    isBroken = false
+    const mended = bench.deliver({ type: 'retry' })
+
+    expect(incident).toMatchObject({ tries: 1, cause: { report: { outcome: { error: { code } } } } })
+    expect([again?.type, tries, mended?.type]).toEqual(['suspended', 2, 'accepted'])
+    expect(bench.record).toMatchObject({
+      status: 'running',
+      activities: [],
+      snapshot: { value: 'failed', context: { log: ['xstate.error.actor.work'] } },
+    })
+  })
+
+  it.each([
+    ['out of time between two attempts', tooLate],
+    ['lost with its process', lost],
+  ])('as it was %s, is over when that is skipped', (_, suspended) => {
+    const bench = suspended()
+
+    const verdict = bench.deliver({ type: 'skip' })
+    const { status } = bench.record
+    wake(bench)
+
+    expect([verdict?.type, status]).toEqual(['accepted', 'running'])
+    expect(bench.record).toMatchObject({ status: 'running', activities: [], snapshot: { value: 'working' } })
+  })
+
+  it('is taken back from the worker that is at it', () => {
+    const bench = Bench.started(failing(remoteActivity({ name: 'far', timeout: { total: '1s' } })))
+    bench.time = 3_000
+    wake(bench)
+    const { status } = bench.record
+    const task = bench.effects.findLast(effect => effect.type === 'task')!
+    bench.instance.delivered(task.effectId)
+    isBroken = false
+
+    bench.deliver({ type: 'retry' })
+
+    expect(status).toBe('suspended')
+    expect(bench.record).toMatchObject({ status: 'running', outbox: [{ type: 'recall' }] })
+    expect(bench.record.snapshot.value).toBe('failed')
+  })
+
+  it('is over when the instance is cancelled, and goes on until it ends by itself', () => {
+    const bench = tooLate()
+
+    bench.deliver({ type: 'cancel', reason: 'enough' })
+    wake(bench)
+
+    expect(bench.record).toMatchObject({ status: 'cancelling', activities: [] })
+    expect(bench.record.snapshot.context).toEqual({ log: ['workflow.cancel'] })
+  })
 })
 
 describe('a persist function that throws', () => {

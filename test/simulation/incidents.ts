@@ -1,5 +1,4 @@
 /** What must hold of a suspended instance, from one of its records to the next. */
-import { endedIn } from '../../actors/incident.ts'
 import { addedByStep, type Chain } from './chain.ts'
 import { keptEntry } from './kept-incidents.ts'
 
@@ -36,20 +35,9 @@ function wrongEnd(last: Chain, next: Chain, entry: string | undefined): string |
   const isDropped = isCancelled || control === 'skip' || control === 'fail'
   // Something else may have thrown on the way to it.
   if (!isDropped && entry?.startsWith('failed ') === true) return undefined
-  // Its time was over while it waited for another attempt: that is looked at once more when the instance goes on.
-  if (!isDropped && next.added.length === 0 && hasWaited(last)) return undefined
   const wanted = isDropped ? '' : (entry ?? '')
   if (control === 'fail' && status !== 'failed') return `it was to fail, and is ${status}`
   return addedByStep(last, next).join() === wanted
     ? undefined
     : `by ${control} came '${next.added.join()}', not '${wanted}'`
-}
-
-/** Whether what has ended, as the incident says, had no attempt under way. */
-function hasWaited({ record: { activities, incident } }: Chain): boolean {
-  const ended = incident && endedIn(incident)
-  return activities.some(
-    ({ incarnation, path, retryAt }) =>
-      retryAt !== undefined && path === ended?.path && incarnation === ended.incarnation,
-  )
 }
