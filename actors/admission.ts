@@ -10,7 +10,7 @@ import {
 import { isUnborn } from './incident.ts'
 import { poolWorkflow } from './pool.ts'
 import { isFinal, type InstanceRecord } from './record.ts'
-import { isRepetition } from './repetition.ts'
+import { repetitionOf } from './repetition.ts'
 import type { Decision } from './turn.ts'
 
 /** A pool is never over, so it can be neither cancelled nor failed. Its state says who holds what: nobody may edit that. */
@@ -23,6 +23,9 @@ const forPools: ReadonlySet<Envelope['type']> = new Set([
   'skip',
 ])
 
+/** What a suspended instance goes on by, unless a step throws. */
+const goesOnBy: ReadonlySet<Envelope['type']> = new Set(['resume', 'retry', 'skip'])
+
 /** What there is of an instance. Of one that had finished before it was loaded there is only the record. */
 export interface Known {
   readonly draft: Draft | undefined
@@ -34,7 +37,8 @@ export interface Known {
 }
 
 /** Why a delivery is not applied to the instance; undefined when it must be. */
-export function objectionTo({ envelope, seq, isInOrder }: Delivery, known: Known): Decision | undefined {
+export function objectionTo(delivery: Delivery, known: Known): Decision | undefined {
+  const { envelope } = delivery
   const { draft, finished, start } = known
   const name = `${envelope.target.workflow}/${envelope.target.id}`
   if (envelope.target.workflow === poolWorkflow && !forPools.has(envelope.type)) {
@@ -46,10 +50,12 @@ export function objectionTo({ envelope, seq, isInOrder }: Delivery, known: Known
     if (isSameStart(start, envelope)) return { type: 'duplicate' }
     return rejected('INSTANCE_EXISTS', `${name} was started before, with another input or by another`)
   }
-  const isKnown =
-    draft?.knows(envelope, seq, isInOrder) ??
-    (finished !== undefined && isRepetition(finished, envelope, seq, isInOrder))
-  if (isKnown) return { type: 'duplicate' }
+  const applied = draft?.applied ?? finished
+  const repetition = applied && repetitionOf(applied, delivery)
+  if (repetition !== undefined) {
+    const isInVain = goesOnBy.has(envelope.type) && draft?.incident !== undefined
+    return { type: isInVain ? 'stillSuspended' : repetition }
+  }
   if (envelope.type === 'acquire' && start === undefined) return undefined
   if (start === undefined) return rejected('INSTANCE_NOT_FOUND', `${name} does not exist: start it first`)
   if (isControl(envelope)) {

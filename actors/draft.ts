@@ -15,7 +15,7 @@ import type { EventObject } from './event.ts'
 import { isUnborn, type Incident } from './incident.ts'
 import type { PreparedWorkflow } from './machine.ts'
 import type { ActivityRecord, InstanceRecord, InstanceStatus } from './record.ts'
-import { isRepetition, nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
+import { nothingApplied, withApplied, withControlApplied, type Applied } from './repetition.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 import { Standing } from './standing.ts'
 import { InstanceSupervisor } from './supervisors/instance.ts'
@@ -192,9 +192,9 @@ export class Draft {
     return this.#stepping.tree.snapshot
   }
 
-  /** True when this envelope has been applied before, now or in an earlier life. */
-  knows(envelope: Envelope, seq: number, isInOrder = false): boolean {
-    return isRepetition(this.#applied, envelope, seq, isInOrder)
+  /** What it remembers of the envelopes applied to it, now or in an earlier life. */
+  get applied(): Applied {
+    return this.#applied
   }
 
   /**

@@ -179,6 +179,11 @@ export interface Delivery {
   readonly seq: number
   /** Where the sender waits for the outcome; absent when it does not. */
   readonly replyTo?: string | undefined
+  /**
+   * Where the first of its id stands in the inbox, when a sender that waits for the outcome has sent it again. It is only
+   * applied if that one was not.
+   */
+  readonly repeats?: number | undefined
   /** It has waited among the parked ones: it comes in the order of the inbox, even if it is a control envelope. */
   readonly isInOrder?: boolean | undefined
 }
@@ -223,11 +228,12 @@ export interface Refusal {
 /**
  * What became of an envelope, answered after the commit. `accepted`: it changed the instance. `ignored`: the
  * instance took it and no transition was enabled. `suspended`: its step has thrown; it is kept, to be stepped again, and
- * the instance is suspended. `rejected`: it was not applied.
+ * the instance is suspended. `repeated`: it had come before, and is not applied now; what was made of it then is not known
+ * any more. `rejected`: it was not applied.
  */
 export type Outcome =
   | {
-      readonly type: 'accepted' | 'ignored' | 'suspended'
+      readonly type: 'accepted' | 'ignored' | 'repeated' | 'suspended'
       readonly revision: number
       readonly snapshot: PersistedSnapshot
     }

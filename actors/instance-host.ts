@@ -5,10 +5,13 @@ import type { RecordSummary } from './ports.ts'
 import type { PersistedSnapshot } from './snapshot.ts'
 import type { InstanceRecord } from './record.ts'
 
-/** What became of a delivery. `duplicate`: it had been applied before, so it was not applied again. */
+/**
+ * What became of a delivery. `duplicate`: it had been applied before, so it was not applied again. `stillSuspended`: the
+ * same, and it was to let the instance go on, which is suspended. `repeated`: it may have been applied before.
+ */
 export type Verdict =
   | {
-      readonly type: 'accepted' | 'ignored' | 'suspended' | 'duplicate'
+      readonly type: 'accepted' | 'ignored' | 'suspended' | 'duplicate' | 'repeated' | 'stillSuspended'
       readonly revision: number
       readonly snapshot: PersistedSnapshot
     }

@@ -115,7 +115,8 @@ export interface Inbox {
   /** The most envelopes of a partition that are unsettled at a time. */
   readonly prefetch: number
   /**
-   * Durable once resolved. The same envelope id within the deduplication window is stored once.
+   * Durable once resolved. The same envelope id within the deduplication window is stored once. From a sender that waits it
+   * is stored again, as a repetition of the first: its owner answers, and knows what has been applied.
    *
    * @throws RuntimeError `PAYLOAD_TOO_LARGE`; `STORE_UNAVAILABLE` when the outcome is unknown: publish the same
    * envelope again

@@ -1,4 +1,4 @@
-import { isControl, type Envelope, type SourcePosition } from './envelope.ts'
+import { isControl, isOvertaking, type Delivery, type Envelope, type SourcePosition } from './envelope.ts'
 import type { InstanceRecord } from './record.ts'
 
 /** How many ids of applied envelopes a record remembers. */
@@ -22,22 +22,24 @@ export const nothingApplied: Applied = Object.freeze({
 })
 
 /**
- * True when the envelope has been applied before: it is at or below the cursor (delivered again), its id is among
- * the last applied (sent again), or its source has gone past it (replayed by an ordered source).
+ * Whether the envelope has come before. `duplicate`: it has been applied. It is at or below the cursor (delivered again),
+ * its id is among the last applied (sent again), or its source has gone past it (replayed by an ordered source).
+ * `repeated`: it was sent again, and the first has been settled so long ago that its id would be forgotten, had it been
+ * applied; so it may have been, or refused. With fewer ids than are remembered nothing is forgotten.
  *
  * Control envelopes may come before others that were sent earlier. Each of the two kinds comes in order, so each has a
- * cursor of its own, and neither says anything about the other.
- *
- * @param isInOrder a control envelope that has waited with the others is one of them
+ * cursor of its own, and neither says anything about the other. A control envelope that has waited with the others is one
+ * of them.
  */
-export function isRepetition(applied: Applied, envelope: Envelope, seq: number, isInOrder = false): boolean {
-  if (isControl(envelope) && !isInOrder) {
-    const { control } = applied
-    return control !== undefined && (seq <= control.cursor || control.recent.includes(envelope.id))
-  }
-  if (seq <= applied.cursor || applied.recent.includes(envelope.id)) return true
+export function repetitionOf(applied: Applied, delivery: Delivery): 'duplicate' | 'repeated' | undefined {
+  const { envelope, repeats, seq } = delivery
+  const { cursor, recent } = isOvertaking(delivery) ? (applied.control ?? nothingApplied) : applied
+  if (seq <= cursor || recent.includes(envelope.id)) return 'duplicate'
   const source = isControl(envelope) ? undefined : envelope.source
-  return source !== undefined && source.position <= (applied.sources[source.name] ?? -1)
+  const isPast = source !== undefined && source.position <= (applied.sources[source.name] ?? -1)
+  if (isPast) return 'duplicate'
+  const mayBeForgotten = repeats !== undefined && repeats <= cursor && recent.length >= recentLimit
+  return mayBeForgotten ? 'repeated' : undefined
 }
 
 /** What is remembered once the envelope has been applied too. */

@@ -8,7 +8,7 @@ import { unfailed, type Waiting } from './turn-queue.ts'
 
 /** What a turn decided about a delivery, before the commit that makes it true. */
 export type Decision =
-  | { readonly type: 'accepted' | 'ignored' | 'suspended' | 'duplicate' }
+  | { readonly type: Exclude<Verdict['type'], 'rejected'> }
   | Extract<Verdict, { readonly type: 'rejected' }>
 
 const unwanted: PersistedSnapshot = Object.freeze({ status: 'active' })

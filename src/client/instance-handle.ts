@@ -28,9 +28,9 @@ export type UpdateOutcome<TWorkflow extends Workflow = Workflow> =
   | {
       /**
        * `ignored`: the instance took the event and had no transition for it. `suspended`: the step has thrown. The event is
-       * kept, to be stepped again when somebody retries; do not send it again.
+       * kept, to be stepped again when somebody retries; do not send it again. `repeated`: see {@link InstanceHandle.update}.
        */
-      readonly type: 'accepted' | 'ignored' | 'suspended'
+      readonly type: 'accepted' | 'ignored' | 'repeated' | 'suspended'
       readonly revision: number
       readonly snapshot: Pick<InstanceSnapshot<TWorkflow>, 'value' | 'context' | 'output' | 'error'>
     }
@@ -128,8 +128,14 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
   /**
    * Sends an event and waits for what becomes of it.
    *
+   * Who does not know what became of it sends it again within two minutes, from any process, with the same `id`: it is
+   * applied once, and answered with the instance as it is by then. While it is among the last 8 that the instance has
+   * taken: `accepted`, whether it was that or `ignored`. Not taken yet, or refused: what becomes of it now. When others have
+   * been taken since, and it cannot be told any more whether it was: `repeated`, and it is not applied now. Like
+   * everything that a paused or suspended instance is sent, it is answered when that goes on.
+   *
    * @throws RuntimeError as `send`; `TIMEOUT` when no answer came in time: the event is durable and its outcome
-   * unknown. Abort stops the waiting, not the event.
+   * unknown: ask again with the same `id`. Abort stops the waiting, not the event.
    */
   async update(event: EventOf<TWorkflow>, options: UpdateOptions = {}): Promise<UpdateOutcome<TWorkflow>> {
     const timeoutMs = parseDuration(options.timeout ?? '10s', 'timeout')

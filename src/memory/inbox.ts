@@ -18,8 +18,8 @@ export class MemoryInbox implements Inbox {
     signal?.throwIfAborted()
     const data = encodeEnvelope(envelope)
     this.#namespace.requireFitting(`send an envelope to ${formatAddress(envelope.target)}`, data)
-    if (!this.#namespace.isNew(`envelope ${envelope.id}`)) return
-    this.#namespace.deliver(partitionOf(envelope.target, this.#namespace.partitions), data, replyTo)
+    const partition = partitionOf(envelope.target, this.#namespace.partitions)
+    this.#namespace.deliverOnce(envelope.id, partition, data, replyTo)
   }
 
   async open(partition: number, term: number, listener: InboxListener): Promise<InboxConsumer> {

@@ -114,6 +114,8 @@ export class MemoryNamespace {
   readonly #replies = new Map<string, (bytes: Uint8Array) => void>()
   /** When the ids of the deduplication window came, oldest first. */
   readonly #seen = new Map<string, number>()
+  /** Where the envelopes among those stand in the inbox. */
+  readonly #places = new Map<string, number>()
   #deadLetterSeq = 0
   #inboxSeq = 0
   #revision = 0
@@ -174,11 +176,22 @@ export class MemoryNamespace {
     return found
   }
 
-  /** Puts bytes into the inbox as any publisher can, well-formed or not. Answers their sequence. */
-  deliver(partition: number, data: Uint8Array, replyTo?: string): number {
+  /**
+   * Puts bytes into the inbox as any publisher can, well-formed or not. Answers their sequence.
+   *
+   * @param repeats where the first of the same id stands
+   */
+  deliver(partition: number, data: Uint8Array, replyTo?: string, repeats?: number): number {
     this.#inboxSeq += 1
-    this.inbox(partition).add({ data, replyTo, seq: this.#inboxSeq })
+    this.inbox(partition).add({ data, repeats, replyTo, seq: this.#inboxSeq })
     return this.#inboxSeq
+  }
+
+  /** The same for the bytes of an envelope: once within the deduplication window, save for who waits for an answer. */
+  deliverOnce(id: string, partition: number, data: Uint8Array, replyTo?: string): void {
+    const key = `envelope ${id}`
+    if (this.isNew(key)) this.#places.set(key, this.deliver(partition, data, replyTo))
+    else if (replyTo !== undefined) this.deliver(partition, data, replyTo, this.#places.get(key))
   }
 
   /** Keeps an envelope among the dead letters. */
@@ -194,6 +207,7 @@ export class MemoryNamespace {
     for (const [seen, at] of this.#seen) {
       if (at > now - dedupMs) break
       this.#seen.delete(seen)
+      this.#places.delete(seen)
     }
     if (this.#seen.has(id)) return false
     this.#seen.set(id, now)

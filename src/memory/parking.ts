@@ -40,8 +40,9 @@ export class MemoryParking implements Parking {
     for (const { content, wire } of messages) {
       const { data } = wire
       this.#namespace.requireFitting(`park an envelope for ${name}`, data)
-      const replyTo = 'malformed' in content ? undefined : content.replyTo
-      parked.push({ address, data, position: this.#namespace.nextRevision(), replyTo, seq: content.seq })
+      const { repeats, replyTo } = 'malformed' in content ? {} : content
+      const position = this.#namespace.nextRevision()
+      parked.push({ address, data, position, repeats, replyTo, seq: content.seq })
       this.#namespace.parked.set(name, parked)
     }
     return parked.at(-1)!.position

@@ -7,6 +7,8 @@ import type { MemoryNamespace } from './namespace.ts'
 /** An envelope as it waits in the inbox. */
 export interface StoredEnvelope {
   readonly data: Uint8Array
+  /** Where the first of the same id stands; undefined when it is the first. */
+  readonly repeats?: number | undefined
   readonly replyTo: string | undefined
   readonly seq: number
 }
@@ -163,11 +165,13 @@ class MemoryConsumer implements InboxConsumer {
 export function readContent(
   { partitions }: MemoryNamespace,
   partition: number,
-  { data, replyTo, seq }: StoredEnvelope,
+  { data, repeats, replyTo, seq }: StoredEnvelope,
 ): InboxMessage['content'] {
   try {
     const envelope = decodeEnvelope(data)
-    if (partitionOf(envelope.target, partitions) === partition) return { envelope, seq, replyTo }
+    if (partitionOf(envelope.target, partitions) === partition) {
+      return { envelope, seq, replyTo, repeats }
+    }
     const target = formatAddress(envelope.target)
     throw new RuntimeError('ENVELOPE_MALFORMED', `${target} is not of partition ${partition}`, {
       fields: { field: 'target', partition, target },

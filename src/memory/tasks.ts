@@ -142,9 +142,7 @@ class MemoryTaskConsumer implements TaskConsumer {
         const envelope = answer(outcome, clock.now(), details)
         const data = encodeEnvelope(envelope)
         this.#namespace.requireFitting('tell a result', data)
-        if (this.#namespace.isNew(`envelope ${envelope.id}`)) {
-          this.#namespace.deliver(partitionOf(envelope.target, partitions), data)
-        }
+        this.#namespace.deliverOnce(envelope.id, partitionOf(envelope.target, partitions), data)
         drop()
       },
       beat: said => {

@@ -102,7 +102,7 @@ export class NatsDeadLetterList implements DeadLetterList {
     if (data.length < sizeBytes) return { malformed: notKept(sizeBytes) }
     const { partitions, subjects } = this.#namespace
     const subjectOf = (address: Address) => subjects.envelope(partitionOf(address, partitions), address)
-    const content = readContent({ data, ...origin }, { subjectOf }, undefined)
+    const content = readContent({ data, ...origin }, { subjectOf })
     return 'malformed' in content ? content : { envelope: content.envelope }
   }
 

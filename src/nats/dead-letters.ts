@@ -59,7 +59,7 @@ export class DeadLetters {
     }
   }
 
-  #publish(message: IdentifiedMessage): Promise<void> {
-    return publishOnce(this.#connection, 'keep a dead letter', message)
+  async #publish(message: IdentifiedMessage): Promise<void> {
+    await publishOnce(this.#connection, 'keep a dead letter', message)
   }
 }

@@ -5,6 +5,7 @@ import { decodeEnvelope } from '../codec/envelope.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import { repeatedSeq } from './repeats.ts'
 import { replySubject } from './reply-subject.ts'
 import { wireOf } from './wire.ts'
 
@@ -31,7 +32,7 @@ export class NatsInboxMessage implements InboxMessage {
     this.#msg = msg
     this.#context = context
     this.#replyTo = replySubject(msg.headers, context.connection.inboxPrefix)
-    this.content = readContent(msg, context, this.#replyTo)
+    this.content = readContent(msg, context, this.#replyTo, repeatedSeq(msg.headers))
   }
 
   get wire(): Wire {
@@ -78,12 +79,13 @@ export class NatsInboxMessage implements InboxMessage {
 export function readContent(
   { data, seq, subject }: Pick<JsMsg, 'data' | 'seq' | 'subject'>,
   context: Pick<InboxMessageContext, 'subjectOf'>,
-  replyTo: string | undefined,
+  replyTo?: string,
+  repeats?: number,
 ): InboxMessage['content'] {
   try {
     const envelope = decodeEnvelope(data)
     // Who runs this partition may run no other: an envelope for an instance elsewhere must not get through.
-    if (context.subjectOf(envelope.target) === subject) return { envelope, seq, replyTo }
+    if (context.subjectOf(envelope.target) === subject) return { envelope, seq, replyTo, repeats }
     const target = formatAddress(envelope.target)
     throw new RuntimeError(
       'ENVELOPE_MALFORMED',

@@ -12,6 +12,7 @@ import { requireFitting } from './payload.ts'
 import type { Namespace } from './provision.ts'
 import { publishOnce } from './publish.ts'
 import { headerText } from './record-headers.ts'
+import { REPEATS_HEADER } from './repeats.ts'
 import { REPLY_HEADER } from './reply-subject.ts'
 
 export interface NatsInboxOptions {
@@ -53,7 +54,16 @@ export class NatsInbox implements Inbox {
     })
     const what = `send an envelope to ${formatAddress(envelope.target)}`
     requireFitting(this.#connection, { what, subject }, data, headers, parkingBytes)
-    await publishOnce(this.#connection, what, { data, headers, subject }, signal, this.#publisher)
+    const message = { data, headers, subject }
+    const { duplicate, seq } = await publishOnce(this.#connection, what, message, signal, this.#publisher)
+    if (!duplicate || replyTo === undefined) return
+    // The first names another place to answer at, or none. No two senders wait at the same place.
+    const again = Headers.of({
+      'Nats-Msg-Id': replyTo,
+      [REPLY_HEADER]: replyTo,
+      [REPEATS_HEADER]: String(seq),
+    })
+    await publishOnce(this.#connection, what, { ...message, headers: again }, signal, this.#publisher)
   }
 
   async open(partition: number, term: number, listener: InboxListener): Promise<InboxConsumer> {

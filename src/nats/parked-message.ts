@@ -4,6 +4,7 @@ import type { NatsConnection } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { HeaderReader } from './headers.ts'
 import { readContent } from './inbox-message.ts'
+import { repeatedSeq } from './repeats.ts'
 import { replySubject } from './reply-subject.ts'
 import { wireOf } from './wire.ts'
 
@@ -45,7 +46,12 @@ export class NatsParkedMessage implements ParkedMessage {
     this.content =
       seq === undefined
         ? { malformed: unnumbered(), seq: 0 }
-        : readContent({ data, seq, subject: context.inboxSubject }, context, this.#replyTo)
+        : readContent(
+            { data, seq, subject: context.inboxSubject },
+            context,
+            this.#replyTo,
+            repeatedSeq(headers),
+          )
   }
 
   ack(): void {

@@ -1,5 +1,5 @@
 import { isRuntimeError } from '../../actors/errors.ts'
-import type { NatsConnection } from './connection.ts'
+import type { NatsConnection, Published } from './connection.ts'
 import { translate, type Attempted } from './errors.ts'
 import type { Publisher } from './group-publisher.ts'
 import type { Headers } from './headers.ts'
@@ -20,6 +20,7 @@ export interface IdentifiedMessage {
 /**
  * Stores the message. Because of its id it may be sent again when no answer came, which is done a few times.
  *
+ * @returns where it stands. A `duplicate` has its id from another message, or from one of these attempts
  * @param what as it reads after "cannot"
  * @param publisher stores it, maybe together with others; default the connection
  * @throws RuntimeError `PAYLOAD_TOO_LARGE`, `PERMISSION_DENIED`; `STORE_UNAVAILABLE` when the outcome is unknown; the
@@ -31,14 +32,13 @@ export async function publishOnce(
   { data, headers, subject }: IdentifiedMessage,
   signal?: AbortSignal,
   publisher: Publisher = connection,
-): Promise<void> {
+): Promise<Published> {
   const attempted: Attempted = { what, subject }
   requireFitting(connection, attempted, data, headers)
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted()
     try {
-      await publisher.publish(subject, data, { headers, signal })
-      return
+      return await publisher.publish(subject, data, { headers, signal })
     } catch (error) {
       const translated = translate(error, attempted)
       const isWorthwhile = isRuntimeError(translated) && translated.retryable && attempt < attempts

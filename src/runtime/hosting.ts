@@ -376,11 +376,20 @@ function taskKeyOf({ incarnation }: Pick<TaskName, 'incarnation'>): string {
   return `task ${incarnation}`
 }
 
+const outcomeTypes = {
+  accepted: 'accepted',
+  duplicate: 'accepted',
+  ignored: 'ignored',
+  repeated: 'repeated',
+  stillSuspended: 'suspended',
+  suspended: 'suspended',
+} as const
+
 /** To its sender, an envelope applied before is as good as one applied now. */
 function outcomeOf(verdict: Verdict): Outcome {
   if (verdict.type === 'rejected') return verdict
   const { type, revision, snapshot } = verdict
-  return { type: type === 'duplicate' ? 'accepted' : type, revision, snapshot }
+  return { type: outcomeTypes[type], revision, snapshot }
 }
 
 type UnorderedMessage = SettleMessage | AcquireMessage | ReleaseMessage | GrantMessage

@@ -54,8 +54,8 @@ export class Refusals {
 
   /**
    * Answers that the envelope was not applied, and keeps it among the dead letters. What comes too late for an instance
-   * that has finished, or at the wrong time to control one, is not kept: that is nobody's fault. Permits that it was
-   * given go back.
+   * that has finished, or at the wrong time to control one, is not kept: that is nobody's fault. Nor is what was sent
+   * again: the first was refused, too. Permits that it was given go back.
    */
   reject(message: InboxMessage, refusal: Refusal): void {
     const { content } = message
@@ -64,8 +64,10 @@ export class Refusals {
     const envelope = 'malformed' in content ? undefined : content.envelope
     const isGone = code === 'INSTANCE_FINISHED' || code === 'INSTANCE_NOT_FOUND'
     const isControlling = envelope !== undefined && isControl(envelope)
+    const isRepeated = !('malformed' in content) && content.repeats !== undefined
     if (envelope?.type === 'grant' && isGone) this.#giveBack(message, envelope)
-    else if (code === 'INSTANCE_FINISHED' || (isControlling && untimely.has(code))) message.ack()
+    else if (isRepeated || code === 'INSTANCE_FINISHED' || (isControlling && untimely.has(code)))
+      message.ack()
     else this.bury(message, code, reason)
   }
 

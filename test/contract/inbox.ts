@@ -308,6 +308,29 @@ export function describeInbox(name: string, makeFixture: () => Promise<InboxFixt
       expect(heard.messages[0]!.content).toMatchObject({ replyTo: subject })
     })
 
+    it('stores an envelope again whose sender waits, and says where the first stands', async () => {
+      const { expectReply, inbox, partitions } = await makeFixture()
+      const target = addressIn(3, partitions)
+      const heard = new HeardMessages()
+      const envelope = sampleEnvelope(target, 1)
+      const { answer, subject } = expectReply()
+      await inbox.publish(sampleEnvelope(target, 0))
+      await inbox.publish(envelope)
+      await inbox.publish(envelope, { replyTo: subject })
+      await inbox.publish(envelope)
+      await inbox.publish(sampleEnvelope(target, 2))
+      await inbox.open(3, 1, heard)
+      await heard.count(4)
+
+      const [, first, again] = heard.messages
+      again!.reply(Uint8Array.of(1, 2, 3))
+
+      expect(heard.numbers).toEqual([0, 1, 1, 2])
+      expect(first!.content).toEqual({ envelope, seq: first!.content.seq })
+      expect(again!.content).toMatchObject({ envelope, repeats: first!.content.seq, replyTo: subject })
+      expect([...(await answer)]).toEqual([1, 2, 3])
+    })
+
     it('refuses an envelope that is too large, with its size and the limit', async () => {
       const { inbox, maxPayloadBytes, partitions, waiting } = await makeFixture()
       const event = { type: 'BIG', text: 'x'.repeat(maxPayloadBytes) }

@@ -20,19 +20,22 @@ export interface ParkingFixture {
 function delivered(
   target: Address,
   number: number,
-  over: { text?: string; replyTo?: string } = {},
+  over: { text?: string; repeats?: number; replyTo?: string } = {},
 ): InboxMessage {
-  const { replyTo, text } = over
+  const { repeats, replyTo, text } = over
   const event = { type: 'COUNT', number, ...(text !== undefined && { text }) }
   const envelope = sampleEnvelope(target, number, { event })
   const unused = () => {
     throw new Error('it is only parked')
   }
   return {
-    content: { envelope, seq: number, replyTo },
+    content: { envelope, seq: number, repeats, replyTo },
     wire: {
       data: encodeEnvelope(envelope),
-      headers: replyTo === undefined ? [] : [['Hf-Reply', replyTo]],
+      headers: [
+        ...(replyTo === undefined ? [] : [['Hf-Reply', replyTo] as const]),
+        ...(repeats === undefined ? [] : [['Hf-Repeats', String(repeats)] as const]),
+      ],
     },
     ack: unused,
     working: unused,
@@ -189,16 +192,16 @@ export function describeParking(name: string, makeFixture: () => Promise<Parking
       }
     })
 
-    it('carries an answer to the sender that waits', async () => {
+    it('carries an answer to the sender that waits, also to one that has sent it again', async () => {
       const { expectReply, partitions, views } = await makeFixture()
       const target = addressIn(3, partitions)
       const { answer, subject } = expectReply()
-      await views[0].park(target, [delivered(target, 1, { replyTo: subject })], 0)
+      await views[0].park(target, [delivered(target, 5, { repeats: 3, replyTo: subject })], 0)
 
       const [message] = await views[1].read(target, 0, 1)
       message!.reply(Uint8Array.of(1, 2, 3))
 
-      expect(message!.content).toMatchObject({ replyTo: subject })
+      expect(message!.content).toMatchObject({ repeats: 3, replyTo: subject, seq: 5 })
       expect([...(await answer)]).toEqual([1, 2, 3])
     })
 

@@ -121,6 +121,20 @@ describe('a start that waits until it is accepted', () => {
     expect(begun.context.count).toBe(5)
   })
 
+  it('is accepted when it is asked for again, as the same start', async () => {
+    const namespace = await deserted()
+    const client = await openClient(namespace)
+    const startIt = (timeout: '50ms' | '15s') =>
+      client.start(tally, { id: 'one', input: good, until: 'accepted', timeout })
+    const first = await codeOf(startIt('50ms'))
+
+    const again = startIt('15s')
+    await startNode({ namespace, workflows })
+
+    expect(first).toBe('TIMEOUT')
+    expect((await (await again).get())?.context.count).toBe(5)
+  })
+
   it('stops waiting when the signal aborts, and is durable all the same', async () => {
     const namespace = await deserted()
     const stop = new AbortController()

@@ -77,6 +77,10 @@ export class Checker {
   /** The same, by tag. */
   readonly #events = new Map<string, LedgerEvent>()
   readonly #started = new Set<string>()
+  /** The ids of all envelopes. */
+  readonly #arrived = new Set<string>()
+  /** The ids of those that came more than once. */
+  readonly #repeated = new Set<string>()
   /** The type of each control envelope, by its id. */
   readonly #controls = new Map<string, Envelope['type']>()
   /** Inbox sequences of all that was ever parked. */
@@ -125,6 +129,8 @@ export class Checker {
 
   /** An envelope comes to the server. */
   arrived(envelope: Envelope): void {
+    if (this.#arrived.has(envelope.id)) this.#repeated.add(envelope.id)
+    this.#arrived.add(envelope.id)
     if (isControl(envelope)) this.#controls.set(envelope.id, envelope.type)
     if (envelope.type !== 'start') return
     const isRefused = (envelope.input as Partial<Job>).isRefused === true
@@ -134,10 +140,12 @@ export class Checker {
   /** A sender was told what became of its event. */
   answered(id: string, event: LedgerEvent, type: string): void {
     const chain = this.#chains.get(`ledger/${id}`)
+    const mayBeIgnored = this.#repeated.has(event.tag) && isUnwanted(chain)
     const isTrue = {
       // One that comes again is answered so, whatever has become of it.
-      accepted: isApplied(chain, { ...event }) || isKept(chain, { ...event }),
+      accepted: isApplied(chain, { ...event }) || isKept(chain, { ...event }) || mayBeIgnored,
       ignored: isUnwanted(chain),
+      repeated: isApplied(chain, { ...event }) || isKept(chain, { ...event }) || isUnwanted(chain),
       rejected: isFinal(chain),
       suspended: isKept(chain, { ...event }),
     }[type]

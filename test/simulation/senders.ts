@@ -113,18 +113,21 @@ export class Sender {
     }
   }
 
+  /** Some ask again, whether an answer came or not. */
   async #update(id: string, event: LedgerEvent): Promise<void> {
     const { checker, workflow } = this.#context
     const handle = this.#client.instance(workflow, id)
-    await this.#persist(async () => {
-      try {
-        const outcome = await handle.update(event, { id: event.tag, timeout: '5s' })
-        checker.answered(id, event, outcome.type)
-      } catch (error) {
-        // It is durable; that no answer came says nothing.
-        if (!isRuntimeError(error, 'TIMEOUT')) throw error
-      }
-    })
+    for (let asks = this.#random.chance(0.5) ? 1 : this.#random.whole(2, 3); asks > 0; asks--) {
+      await this.#persist(async () => {
+        try {
+          const outcome = await handle.update(event, { id: event.tag, timeout: '5s' })
+          checker.answered(id, event, outcome.type)
+        } catch (error) {
+          // It is durable; that no answer came says nothing.
+          if (!isRuntimeError(error, 'TIMEOUT')) throw error
+        }
+      })
+    }
   }
 
   /** What a sender does that begins anew: starts once more, or replays its source. */

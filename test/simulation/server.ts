@@ -44,8 +44,11 @@ export class SimServer {
     this.#memory = memory
   }
 
-  /** Encodes an envelope at once; answers what stores it, once, when it arrives. */
-  envelope(envelope: Envelope, replyTo: string | undefined): () => void {
+  /**
+   * Encodes an envelope at once; answers what stores it, once, when it arrives. That answers where the first of its id
+   * stands when it is not stored for that.
+   */
+  envelope(envelope: Envelope, replyTo: string | undefined): () => number | undefined {
     const data = encodeEnvelope(envelope)
     const partition = partitionOf(envelope.target, this.namespace.partitions)
     const target = formatAddress(envelope.target)
@@ -57,7 +60,7 @@ export class SimServer {
       const at = clock.monotonic()
       if (stored !== undefined) {
         const isForgotten = stored.isForgotten || at - stored.at > this.#memory.rememberMs
-        if (!isForgotten || (isBare && before - stored.count >= remembered)) return
+        if (!isForgotten || (isBare && before - stored.count >= remembered)) return stored.seq
       }
       this.#counts.set(target, before + 1)
       const seq = this.namespace.deliver(partition, data, replyTo)
@@ -65,8 +68,24 @@ export class SimServer {
       const count = stored?.count ?? before + 1
       this.#stored.set(envelope.id, { partition, seq, count, at, isForgotten: false })
       if (!isBare) this.#memory.stored(store)
+      return undefined
     }
     return store
+  }
+
+  /** The same for one that was not stored because of its id, and whose sender waits. */
+  again(envelope: Envelope, replyTo: string, first: number): () => void {
+    const data = encodeEnvelope(envelope)
+    const partition = partitionOf(envelope.target, this.namespace.partitions)
+    const target = formatAddress(envelope.target)
+    let isStored = false
+    return () => {
+      if (isStored) return
+      isStored = true
+      // It may be applied, if the first was not.
+      this.#counts.set(target, (this.#counts.get(target) ?? 0) + 1)
+      this.namespace.deliver(partition, data, replyTo, first)
+    }
   }
 
   /** Inbox sequences of what is parked, save what has only come back. */

@@ -147,10 +147,13 @@ function simInbox({ checker, link, server }: SimTransportContext): Inbox {
       const stored = server.envelope(envelope, replyTo)
       const store = () => {
         checker.arrived(envelope)
-        stored()
+        return stored()
       }
       const lane = `publish ${partitionOf(envelope.target, namespace.partitions)}`
-      await link.publishOnce(lane, `publish ${envelope.id}`, store, signal)
+      const first = await link.publishOnce(lane, `publish ${envelope.id}`, store, signal)
+      if (first === undefined || replyTo === undefined) return
+      const again = server.again(envelope, replyTo, first)
+      await link.publishOnce(lane, `publish ${envelope.id} again`, again, signal)
     },
     async open(partition, term, listener) {
       const opened = new SimInboxTerm({ checker, link, namespace, partition, term, listener })

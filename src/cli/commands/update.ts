@@ -69,6 +69,9 @@ export const update = defineCommand({
       } else if (type === 'suspended') {
         const reason = 'its machine threw, and the event is kept: incidents show says why'
         writeLines(out, `${style.red('suspended')} ${style.bold(printable(name))}: ${reason}`)
+      } else if (type === 'repeated') {
+        const reason = 'it had come before, and what became of it is not known any more'
+        writeLines(out, `${style.yellow('repeated')} ${style.bold(printable(name))}: ${reason}`)
       } else if (error === undefined) {
         writeLines(
           out,
