@@ -42,6 +42,10 @@ export interface InstanceHost<D extends Delivery> {
   flushAfter(delayMs: number | undefined): void
   /** Stops whatever activities still run for it: they will be asked for again. */
   abandonActivities(): void
+  /** Whether so many commits are under way that no turn is to be begun for what has been sent. */
+  readonly isCrowded: boolean
+  /** Has {@link Instance.enter} called when it is no longer crowded. */
+  awaitRoom(): void
   /** A unique id for a commit. */
   nextCommitId(): string
   /** Milliseconds since the epoch. */

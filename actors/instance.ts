@@ -110,6 +110,11 @@ export class Instance<D extends Delivery> {
     this.#enqueue({ type: 'wake' })
   }
 
+  /** There is room for the turn that could not be begun. */
+  enter(): void {
+    if (this.#state === 'idle' && !this.#queue.isEmpty) this.#next()
+  }
+
   /** Whether a cancel that is on its way will stop everything that runs for it, as it is now. */
   isStoppedBy(manner: CancelManner): boolean {
     return this.#draft?.isStoppedBy(manner) === true
@@ -175,7 +180,7 @@ export class Instance<D extends Delivery> {
    * @returns whether it leaves; it has left when the host is told `ended`
    */
   passivate(): boolean {
-    if (this.#state !== 'idle' || (this.#draft?.owesNow ?? 0) > 0) return false
+    if (this.#state !== 'idle' || !this.#queue.isEmpty || (this.#draft?.owesNow ?? 0) > 0) return false
     if (this.#isVolatile) return false
     this.#passivating = true
     this.#rest()
@@ -316,6 +321,10 @@ export class Instance<D extends Delivery> {
       this.#singly = false
       if (this.#finishing) this.#end()
       else this.#rest()
+      return
+    }
+    if (this.#host.isCrowded && this.#queue.isPatient) {
+      this.#host.awaitRoom()
       return
     }
     const isSingle = this.#singly || this.#workflow.persistence.isSingle

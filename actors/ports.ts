@@ -48,6 +48,8 @@ export interface ScannedRecord {
 
 /** The records. The only writer of a record is the owner of its partition; the expected revision is the fence. */
 export interface Store {
+  /** How many commits may be under way at a time: with more, each would only wait longer. */
+  readonly capacity: number
   /**
    * The newest record, or undefined when there is none. Reads what was last committed, never a stale copy.
    *

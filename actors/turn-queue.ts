@@ -61,6 +61,11 @@ export class TurnQueue<D extends Delivery> {
     return this.#waiting.some(({ type }) => type === 'failed')
   }
 
+  /** Whether all that waits was sent, and goes ahead of nothing: it can wait longer. */
+  get isPatient(): boolean {
+    return this.#waiting.every(item => item.type === 'delivery' && !isOvertaking(item.delivery))
+  }
+
   add(item: Waiting<D>): void {
     this.#waiting.push(item)
   }

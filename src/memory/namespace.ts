@@ -22,6 +22,8 @@ export interface MemoryNamespaceOptions {
   readonly leaseTtlMs?: number | undefined
   /** The largest record or envelope, in bytes. Default 1 MiB. */
   readonly maxPayloadBytes?: number | undefined
+  /** How many commits its stores take at a time. Default as many as come. */
+  readonly capacity?: number | undefined
   /** Default 32. */
   readonly partitions?: number | undefined
   /** The most envelopes of a partition that are unsettled at a time. Default 256. */
@@ -29,6 +31,7 @@ export interface MemoryNamespaceOptions {
 }
 
 const defaults = Object.freeze({
+  capacity: Infinity,
   leaseTtlMs: 10_000,
   maxPayloadBytes: 1_048_576,
   partitions: 32,
@@ -83,6 +86,7 @@ export interface EmittedEvent {
  */
 export class MemoryNamespace {
   readonly clock: Clock
+  readonly capacity: number
   readonly leaseTtlMs: number
   readonly maxPayloadBytes: number
   readonly partitions: number
@@ -122,6 +126,7 @@ export class MemoryNamespace {
 
   constructor(options: MemoryNamespaceOptions) {
     this.clock = options.clock
+    this.capacity = options.capacity ?? defaults.capacity
     this.leaseTtlMs = options.leaseTtlMs ?? defaults.leaseTtlMs
     this.maxPayloadBytes = options.maxPayloadBytes ?? defaults.maxPayloadBytes
     this.partitions = options.partitions ?? defaults.partitions

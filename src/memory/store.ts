@@ -8,10 +8,12 @@ import type { MemoryNamespace, MemoryRecord } from './namespace.ts'
 
 /** The records in memory. */
 export class MemoryStore implements Store {
+  readonly capacity: number
   readonly #namespace: MemoryNamespace
 
   constructor(namespace: MemoryNamespace) {
     this.#namespace = namespace
+    this.capacity = namespace.capacity
   }
 
   async load(address: Address, signal?: AbortSignal): Promise<StoredRecord | undefined> {

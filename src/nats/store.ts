@@ -21,6 +21,9 @@ import { isAtLeast } from './server-version.ts'
  */
 const mostFilters = 8
 
+/** As many as the server stores in about 50 ms, in batches that are large enough to be cheap. */
+const capacity = 256
+
 export interface NatsStoreOptions {
   /** Whether there is but one copy of the records. Default false. */
   readonly hasOneCopy?: boolean | undefined
@@ -30,6 +33,7 @@ export interface NatsStoreOptions {
 
 /** The records in their bucket. The server refuses a write that is not at the expected revision. */
 export class NatsStore implements Store {
+  readonly capacity = capacity
   readonly #connection: NatsConnection
   readonly #namespace: Namespace
   readonly #publisher: Publisher

@@ -36,6 +36,7 @@ import { digest } from '../codec/digest.ts'
 import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { Activities } from './activities.ts'
+import type { CommitRoom, Entrant } from './commit-room.ts'
 import type { Committer } from './committer.ts'
 import type { Log } from './log.ts'
 import { persistently } from './persistently.ts'
@@ -56,6 +57,8 @@ export interface HostingContext {
   readonly blobs: Blobs
   readonly clock: Clock
   readonly committer: Committer
+  /** Of the node. */
+  readonly room: CommitRoom
   readonly events: EventSink
   readonly hints: Hints
   readonly inbox: Inbox
@@ -79,7 +82,7 @@ export interface HostingContext {
  * One instance in the memory of this node, and its hands: does what the instance asks for, and tells it what came
  * of it. After `ended` nothing reaches the instance any more.
  */
-export class Hosting implements InstanceHost<Received> {
+export class Hosting implements Entrant, InstanceHost<Received> {
   readonly address: Address
   readonly instance: Instance<Received>
   /** The address, written. */
@@ -138,13 +141,15 @@ export class Hosting implements InstanceHost<Received> {
   }
 
   commit(record: InstanceRecord, summary: RecordSummary, expected: number): void {
-    const { committer, tenure } = this.#context
+    const { committer, room, tenure } = this.#context
+    room.begun()
     void committer.commit(record, summary, expected, tenure).then(
       revision => {
         const { event, state } = summary
         if (this.#context.log.isLevelEnabled('debug'))
           this.#log.debug({ revision, event, state }, 'committed')
         this.instance.committed(revision)
+        room.ended()
       },
       (error: RuntimeError) => {
         if (error.code === 'REVISION_CONFLICT') {
@@ -154,6 +159,7 @@ export class Hosting implements InstanceHost<Received> {
           this.#log.error({ err: error }, 'the record cannot be stored')
           this.instance.refused(error)
         }
+        room.ended()
       },
     )
   }
@@ -195,6 +201,18 @@ export class Hosting implements InstanceHost<Received> {
     this.#pulses?.stopAll()
   }
 
+  get isCrowded(): boolean {
+    return this.#context.room.isFull
+  }
+
+  awaitRoom(): void {
+    this.#context.room.await(this)
+  }
+
+  enter(): void {
+    this.instance.enter()
+  }
+
   nextCommitId(): string {
     return this.#context.nextCommitId()
   }
@@ -211,6 +229,7 @@ export class Hosting implements InstanceHost<Received> {
     this.#isEnded = true
     this.#flushTimer?.cancel()
     this.#hintTimer?.cancel()
+    this.#context.room.forget(this)
     this.#context.ended(this, error)
   }
 

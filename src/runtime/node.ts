@@ -23,6 +23,7 @@ import { formatAddress, parseAddress, partitionOf } from '../workflow/address.ts
 import { poolsWorkflow } from '../workflow/pool.ts'
 import { Activities, type ActivityCounts } from './activities.ts'
 import { systemClock } from '../clock.ts'
+import { CommitRoom } from './commit-room.ts'
 import { Committer } from './committer.ts'
 import { hostWorkflow, type HostedWorkflow } from './hosted-workflow.ts'
 import { Membership } from './membership.ts'
@@ -114,6 +115,7 @@ export class Node implements AsyncDisposable {
   readonly #workflows: ReadonlyMap<string, HostedWorkflow>
   readonly #activities: Activities
   readonly #committer: Committer
+  readonly #room: CommitRoom
   readonly #recovery: Recovery
   readonly #wakeups: Wakeups
   readonly #supervisor: ActorRefFrom<typeof nodeSupervisor>
@@ -151,6 +153,7 @@ export class Node implements AsyncDisposable {
       [...options.workflows, poolsWorkflow].map(workflow => [workflow.name, hostWorkflow(workflow)]),
     )
     this.#committer = new Committer(store, this.#clock)
+    this.#room = new CommitRoom(store.capacity)
     this.#recovery = new Recovery(store, this.#clock, log)
     this.#wakeups = new Wakeups(this.#clock, key => this.#wake(key))
     this.client = new Client({ ...transport, clock, nextId, close: async () => {} })
@@ -325,6 +328,7 @@ export class Node implements AsyncDisposable {
       blobs: this.#transport.blobs,
       clock: this.#clock,
       committer: this.#committer,
+      room: this.#room,
       events: this.#transport.events,
       hints: this.#transport.hints,
       inbox: this.#transport.inbox,

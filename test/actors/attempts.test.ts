@@ -114,6 +114,10 @@ class Bench implements InstanceHost<Delivery> {
     this.wakesAt = dueAt
   }
   abandonActivities(): void {}
+  readonly isCrowded = false
+
+  awaitRoom(): void {}
+
   nextCommitId(): string {
     return 'c'
   }

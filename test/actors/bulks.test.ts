@@ -393,6 +393,8 @@ function host(workflow: PreparedWorkflow, mostBytes: number) {
     wakeAt() {},
     flushAfter() {},
     abandonActivities() {},
+    isCrowded: false,
+    awaitRoom() {},
     nextCommitId: () => 'c',
     now: () => 0,
     stopped() {},

@@ -104,6 +104,10 @@ class Bench implements InstanceHost<Delivery> {
   abandonActivities(): void {
     this.abandons++
   }
+  readonly isCrowded = false
+
+  awaitRoom(): void {}
+
   nextCommitId(): string {
     return 'c'
   }

@@ -98,6 +98,10 @@ class Bench implements InstanceHost<Delivery> {
   abandonActivities(): void {
     this.abandons++
   }
+  readonly isCrowded = false
+
+  awaitRoom(): void {}
+
   nextCommitId(): string {
     return `commit-${++this.#commit}`
   }

@@ -104,6 +104,10 @@ class Bench implements InstanceHost<Delivery> {
   flushAfter(): void {}
   wakeAt(): void {}
   abandonActivities(): void {}
+  readonly isCrowded = false
+
+  awaitRoom(): void {}
+
   nextCommitId(): string {
     return 'c'
   }

@@ -95,6 +95,10 @@ class Bench implements InstanceHost<Delivery> {
   }
   wakeAt(): void {}
   abandonActivities(): void {}
+  readonly isCrowded = false
+
+  awaitRoom(): void {}
+
   nextCommitId(): string {
     return 'c'
   }

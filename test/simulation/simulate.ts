@@ -88,7 +88,8 @@ class Scene {
     const partitions = random.whole(1, 5)
     const prefetch = random.pick([2, 3, 5, 8, 16, 256])
     this.#storm = new Storm(drawClimate(random), world, process => this.#crash(process))
-    const options = { clock: world.clock, leaseTtlMs: this.#leaseTtlMs, partitions, prefetch }
+    const capacity = random.pick([1, 2, 4, Infinity])
+    const options = { capacity, clock: world.clock, leaseTtlMs: this.#leaseTtlMs, partitions, prefetch }
     this.#server = new SimServer(options, this.#storm)
     const persistence = random.pick(persistenceChoices)
     this.#persistence = persistence

@@ -87,12 +87,14 @@ function unreplayed(): never {
 }
 
 class SimStore implements Store {
+  readonly capacity: number
   readonly #context: SimTransportContext
   readonly #stored: MemoryStore
 
   constructor(context: SimTransportContext) {
     this.#context = context
     this.#stored = new MemoryStore(context.server.namespace)
+    this.capacity = this.#stored.capacity
   }
 
   load(address: Address): Promise<StoredRecord | undefined> {
