@@ -199,6 +199,7 @@ export class NatsConnection implements AsyncDisposable {
       if (String(status.type) !== 'reconnect') continue
       this.#isUp = true
       this.#reconnections += 1
+      this.#requests.reconnected()
       for (const listener of this.#reconnected) listener()
     }
   }

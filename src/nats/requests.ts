@@ -2,7 +2,8 @@
  * Requests and their answers, for the two that every event costs: the library's own take half a dozen promises,
  * a timer and an error object each, more than everything else that is done for a commit.
  *
- * All answers come to one subscription; one timer looks for those that are overdue. Errors are the library's,
+ * All answers come to one subscription; one timer looks for those that are overdue. When the connection broke and came back,
+ * none of those under way will be answered: who waits for them hears that at once, not after their time. Errors are the library's,
  * with its codes, for the caller to translate.
  */
 import { createInbox, ErrorCode, NatsError } from 'nats'
@@ -72,10 +73,14 @@ export class Requests {
     }
   }
 
+  /** There is another connection: on that, nothing that was asked before is answered any more. */
+  reconnected(): void {
+    this.#rejectAll(NatsError.errorForCode(ErrorCode.Timeout))
+  }
+
   /** The connection is gone for good. */
   closed(): void {
-    for (const token of this.#waiting.keys())
-      this.#reject(token, NatsError.errorForCode(ErrorCode.ConnectionClosed))
+    this.#rejectAll(NatsError.errorForCode(ErrorCode.ConnectionClosed))
   }
 
   #answered(msg: Msg): void {

@@ -21,8 +21,8 @@ import { isAtLeast } from './server-version.ts'
  */
 const mostFilters = 8
 
-/** As many as the server stores in about 50 ms, in batches that are large enough to be cheap. */
-const capacity = 256
+/** With more at a time nothing is stored sooner, and what an answer brings about holds up the event loop for longer. */
+const capacity = 128
 
 export interface NatsStoreOptions {
   /** Whether there is but one copy of the records. Default false. */

@@ -13,8 +13,10 @@ export interface Recoverer {
   recover(scanned: ScannedRecord): Promise<void>
 }
 
-/** How long to gather partitions before a scan begins. */
+/** A scan begins when no other partition has come for so long, */
 const gatherMs = 20
+/** or after this, however many still come. */
+const mostGatherMs = 200
 const retryMs = 500
 /** Records being loaded at the same time. */
 const permits = 256
@@ -52,7 +54,7 @@ export class Recovery {
   }
 
   async #run(): Promise<void> {
-    await this.#pause(gatherMs)
+    await this.#gather()
     while (this.#waiting.size > 0 && !this.#stop.signal.aborted) {
       const round = new Map(this.#waiting)
       try {
@@ -66,6 +68,16 @@ export class Recovery {
         await this.#pause(retryMs)
       }
     }
+  }
+
+  /** A node that starts takes its partitions one after the other, and a scan for each would be as long as one for all. */
+  async #gather(): Promise<void> {
+    const startedAt = this.#clock.monotonic()
+    let size: number
+    do {
+      size = this.#waiting.size
+      await this.#pause(gatherMs)
+    } while (this.#waiting.size > size && this.#clock.monotonic() - startedAt < mostGatherMs)
   }
 
   async #scan(round: ReadonlyMap<number, Recoverer>): Promise<void> {

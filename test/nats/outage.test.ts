@@ -160,6 +160,21 @@ describe('a server that is killed and starts again', () => {
 })
 
 describe('a connection that breaks', () => {
+  it('fails what was asked on it as soon as there is another, not after its time', async () => {
+    const server = await ownServer()
+    const { namespace } = await natsFixture({ url: server.url })
+    const proxy = await proxyTo(server.port)
+    const wired = await testConnection(proxy.url, { requestTimeoutMs: 600_000 })
+
+    proxy.mute()
+    const committing = new NatsStore(wired, namespace).commit(sampleRecord(address), sampleSummary(), 0)
+    const asked = expect(committing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true })
+    await until(() => proxy.lostBytes > 0)
+    proxy.cut()
+
+    await asked
+  })
+
   it('delivers envelopes lost on the way before later ones', async () => {
     const { direct, namespace, proxy, wired } = await wiredFixture()
     const target = addressIn(3, namespace.partitions)
