@@ -98,9 +98,12 @@ class Bench implements InstanceHost<Delivery> {
   abandonActivities(): void {
     this.abandons++
   }
-  readonly isCrowded = false
+  isCrowded = false
+  awaits = 0
 
-  awaitRoom(): void {}
+  awaitRoom(): void {
+    this.awaits++
+  }
 
   nextCommitId(): string {
     return `commit-${++this.#commit}`
@@ -367,6 +370,46 @@ describe('an instance', () => {
     expect(bench.verdictOf('good')).toMatchObject({ type: 'accepted' })
     expect(bench.verdictOf('bad')).toMatchObject({ type: 'rejected', code: 'PAYLOAD_TOO_LARGE' })
     expect(bench.instance.passivate()).toBe(true)
+  })
+
+  it('takes what it was sent while too much was stored in one turn, once there is room', () => {
+    const bench = running()
+    const before = bench.commits.length
+
+    bench.isCrowded = true
+    bench.deliver(send('ADD', 'first'))
+    bench.deliver(send('ADD', 'second'))
+    const crowded = [bench.commits.length - before, bench.instance.passivate()]
+    bench.isCrowded = false
+    bench.instance.enter()
+
+    expect(crowded).toEqual([0, false])
+    expect(bench.awaits).toBeGreaterThan(0)
+    expect(bench.commits.length - before).toBe(1)
+    expect(countOf(bench.store())).toBe(2)
+  })
+
+  it.each([
+    { what: 'a timer', happen: (bench: Bench) => bench.instance.wake() },
+    {
+      what: 'a control envelope',
+      happen: (bench: Bench) => bench.deliver({ type: 'pause', id: 'pause', target: address, time: 0 }),
+    },
+  ])('waits for no room when $what comes, and takes what it was sent with it', ({ happen }) => {
+    const bench = running()
+    bench.deliver(send('WAIT'))
+    bench.store()
+    bench.time += 1_000
+    const before = bench.commits.length
+
+    bench.isCrowded = true
+    bench.deliver(send('BACK'))
+    happen(bench)
+    const commits = bench.commits.length
+    bench.store()
+
+    expect(commits - before).toBe(1)
+    expect(bench.verdictOf('BACK')).toMatchObject({ type: 'accepted' })
   })
 
   it('turns an activity result that cannot be stored into the failure of the activity', () => {
