@@ -170,7 +170,8 @@ export class Instance<D extends Delivery> {
   delivered(effectId: string): void {
     // What an action sends to its own instance is not taken any more: the next owner must run it again.
     if (this.#finishing) return
-    this.#draft?.markDelivered(effectId)
+    if (this.#queue.hasSelfSent) this.#queue.add({ type: 'acted', effectId })
+    else this.#draft?.markDelivered(effectId)
     if (this.#state === 'idle') this.#next()
   }
 

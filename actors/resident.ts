@@ -89,6 +89,10 @@ export class Resident<D extends Delivery> {
     if (item.type === 'delivery') return this.#applyDelivery(item.delivery, now)
     const draft = this.#draft
     if (item.type === 'hold') return this.#applyHold(now)
+    if (item.type === 'acted') {
+      draft?.markDelivered(item.effectId)
+      return { type: 'ignored' }
+    }
     if (draft === undefined || !isLive(draft.status) || draft.isHeld) return { type: 'ignored' }
     switch (item.type) {
       case 'report':

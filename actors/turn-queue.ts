@@ -15,6 +15,8 @@ type Item<D> =
   | { readonly type: 'delivery'; readonly delivery: D; readonly isReplaced: boolean }
   | { readonly type: 'report'; readonly report: ActivityReport; readonly isReplaced: boolean }
   | { readonly type: 'self'; readonly path: ActorPath; readonly event: EventObject }
+  /** An action is over. It has sent what waits before this: until that is taken, the record must list the action. */
+  | { readonly type: 'acted'; readonly effectId: string }
   | { readonly type: 'wake' }
   /** No cancel is on its way any more: see cancellation.ts. */
   | { readonly type: 'uncancelled' }
@@ -40,7 +42,8 @@ export function isRetry<D extends Delivery>(item: Waiting<D>): boolean {
 
 function isAhead<D extends Delivery>(item: Waiting<D>): boolean {
   const own = unfailed(item)
-  return own.type === 'hold' || (own.type === 'delivery' && isOvertaking(own.delivery))
+  const isOfAction = own.type === 'self' || own.type === 'acted'
+  return isOfAction || own.type === 'hold' || (own.type === 'delivery' && isOvertaking(own.delivery))
 }
 
 /** What it stands for. */
@@ -59,6 +62,11 @@ export class TurnQueue<D extends Delivery> {
   /** Whether something that waits has thrown. */
   get isFailing(): boolean {
     return this.#waiting.some(({ type }) => type === 'failed')
+  }
+
+  /** Whether something waits that an action has sent to its own instance. */
+  get hasSelfSent(): boolean {
+    return this.#waiting.some(item => unfailed(item).type === 'self')
   }
 
   /** Whether all that waits was sent, and goes ahead of nothing: it can wait longer. */

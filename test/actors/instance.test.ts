@@ -8,6 +8,7 @@ import { RuntimeError } from '../../actors/errors.ts'
 import { Instance } from '../../actors/instance.ts'
 import type { InstanceHost, Verdict } from '../../actors/instance-host.ts'
 import { prepareWorkflow } from '../../actors/machine.ts'
+import { perTransition } from '../../actors/persistence.ts'
 import type { RecordSummary } from '../../actors/ports.ts'
 import type { EventObject } from '../../actors/event.ts'
 import type { InstanceRecord } from '../../actors/record.ts'
@@ -61,7 +62,7 @@ const address = { workflow: 'counter', id: 'c-1' }
 
 /** A host that keeps everything asked of it, and answers only when the test says so. */
 class Bench implements InstanceHost<Delivery> {
-  readonly instance = new Instance<Delivery>(address, workflow, this)
+  readonly instance: Instance<Delivery>
   readonly commits: { record: InstanceRecord; summary: RecordSummary; expected: number }[] = []
   readonly effects: Effect[] = []
   readonly verdicts: [string, Verdict][] = []
@@ -76,6 +77,10 @@ class Bench implements InstanceHost<Delivery> {
   #revision = 0
   #seq = 0
   #commit = 0
+
+  constructor(prepared = workflow) {
+    this.instance = new Instance(address, prepared, this)
+  }
 
   load(): void {
     this.loads++
@@ -163,8 +168,8 @@ function send(type: string, id = type): Envelope {
 }
 
 /** An instance that has been started and rests. */
-function running(): Bench {
-  const bench = new Bench().begin()
+function running(prepared = workflow): Bench {
+  const bench = new Bench(prepared).begin()
   bench.deliver(start())
   bench.instance.loaded(undefined)
   bench.store()
@@ -600,6 +605,29 @@ describe('an instance', () => {
     bench.store()
 
     expect(bench.last.record.snapshot.context).toEqual({ count: 0, noted: 1 })
+  })
+
+  it('lists an action until what it has sent to its own actor is stored, however much else was sent before', () => {
+    const bench = running(
+      prepareWorkflow({ name: 'counter', version: 1, machine: counter, persistence: perTransition }),
+    )
+    bench.deliver(send('TELL'))
+    bench.store()
+    const action = bench.effects[0] as Extract<Effect, { type: 'action' }>
+    bench.deliver(send('ADD'))
+    bench.deliver(send('ADD', 'another'))
+
+    action.run()
+    bench.instance.delivered(action.effectId)
+    const stored = [bench.store(), bench.store(), bench.store()]
+    bench.deliver(send('ADD', 'last'))
+    const after = bench.store()
+
+    const told = stored.findIndex(({ snapshot }) => (snapshot.context as { noted: number }).noted === 1)
+    const listing = stored.map(({ outbox }) => outbox.length)
+    expect(told).toBe(2)
+    expect(listing).toEqual([1, 1, 1])
+    expect(after.outbox).toEqual([])
   })
 
   it('stays in memory while an activity runs and leaves when nothing goes on', () => {

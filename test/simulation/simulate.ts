@@ -52,7 +52,7 @@ const latestArrivalMs = 5_500
 /** @param trace told of everything that happens */
 export async function simulate(seed: number, stage: Stage, trace?: (line: string) => void): Promise<Run> {
   const world = new World(seed, trace)
-  const scene = new Scene(world, stage)
+  const scene = new Scene(world, seed, stage)
   let violation: Error | undefined
   try {
     scene.begin()
@@ -79,7 +79,7 @@ class Scene {
   readonly #leaseTtlMs: number
   readonly #persistence: PersistenceName
 
-  constructor(world: World, stage: Stage) {
+  constructor(world: World, seed: number, stage: Stage) {
     const { random } = world
     this.#world = world
     this.#random = random
@@ -88,7 +88,7 @@ class Scene {
     const partitions = random.whole(1, 5)
     const prefetch = random.pick([2, 3, 5, 8, 16, 256])
     this.#storm = new Storm(drawClimate(random), world, process => this.#crash(process))
-    const capacity = random.pick([1, 2, 4, Infinity])
+    const capacity = [1, 2, 4, Infinity][seed % 4]
     const options = { capacity, clock: world.clock, leaseTtlMs: this.#leaseTtlMs, partitions, prefetch }
     this.#server = new SimServer(options, this.#storm)
     const persistence = random.pick(persistenceChoices)
