@@ -31,6 +31,12 @@
  * A held instance is paused from outside, with all others of its workflow: it behaves the same, but no record says so.
  * So nothing is lost when the process dies: whoever loads the record next knows by itself whether to hold it.
  *
+ * What an action sends to its own instance waits in memory only. So the record lists the action until that is taken: who
+ * dies or is suspended before runs the action again.
+ *
+ * While the host is crowded no turn is begun for what was sent, so that what is due, told or in control need not wait behind
+ * it; whatever begins a turn takes all that waits.
+ *
  * Nothing in here waits. I/O is asked of the host and comes back as a call.
  */
 import type { ActivityReport } from './activity.ts'
