@@ -126,7 +126,7 @@ export class Draft {
     return this.#standing.isHeld
   }
 
-  /** Whether activities were running when the record was stored that have yet to be restarted. */
+  /** Whether activities that ran, in this process or in another, have yet to be restarted or given up. */
   get hasLost(): boolean {
     return this.#supervisor.hasLost
   }
@@ -292,7 +292,8 @@ export class Draft {
   }
 
   /**
-   * Runs again the activities that ran when the record was stored, as another attempt, unless they have settled since.
+   * Runs again the activities that ran when the record was stored, as another attempt, unless they have settled since, and
+   * gives up those that do not go on.
    *
    * @param isCounted whether the process in which they ran has ended
    */

@@ -6,6 +6,9 @@
  * control envelopes, and what it is sent meanwhile is parked. Somebody then has the step made again (`retry`), drops what
  * made it (`skip`), ends the instance (`fail`), or corrects its state first (`edit`).
  *
+ * What its supervisor gives up when the instance goes on, as its time was up meanwhile, is told in a step of its own, after
+ * that: if it throws, that is another incident.
+ *
  * A step that throws is undone by doing its turn again from the stored record, with "suspend" in place of what threw. So
  * what came before it in the turn is applied, and what comes after it waits. If the process dies
  *

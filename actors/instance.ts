@@ -223,7 +223,7 @@ export class Instance<D extends Delivery> {
       if (!this.#finishing) this.#draft.resume(isStopping)
       // An effect may tell something at once: until everything is in place, it only waits.
       this.#host.perform(this.#draft.takeEffects(), this.#draft)
-      if (this.#draft.hasLost && !isStopping && !this.#finishing) this.#queue.addRestart(this.#isNew)
+      if (!isStopping) this.#restartLost()
     }
     if (this.#isStopped) this.#stop()
     else this.#host.goesOn(this.#isThere)
@@ -254,7 +254,7 @@ export class Instance<D extends Delivery> {
     const wasControlled = isControlling(this.#turn.taken.at(-1))
     this.#settle()
     if (this.#isStopped) this.#stop()
-    else if (wasControlled) this.#host.goesOn(this.#isThere)
+    else if (wasControlled) this.#goOn()
     this.#state = 'idle'
     this.#arm()
     this.#next()
@@ -492,7 +492,16 @@ export class Instance<D extends Delivery> {
     const draft = this.#draft
     if (draft !== undefined) this.#host.perform(draft.takeEffects(), draft)
     if (this.#isStopped) this.#stop()
-    else this.#host.goesOn(this.#isThere)
+    else this.#goOn()
+  }
+
+  #goOn(): void {
+    this.#host.goesOn(this.#isThere)
+    this.#restartLost()
+  }
+
+  #restartLost(): void {
+    if (this.#draft?.hasLost === true && !this.#finishing) this.#queue.addRestart(this.#isNew)
   }
 
   /** From here on it takes only control envelopes. */

@@ -36,7 +36,7 @@ export class Invocations {
   readonly #permits: Permits
   readonly #remotes: Remotes
   readonly #byPath = new Map<ActorPath, ActivityRecord>()
-  /** Those that the stored record says are running, until they are. */
+  /** Those that the record says are running, until they are, or are given up. */
   #lost: readonly ActivityRecord[]
 
   constructor(
@@ -63,9 +63,9 @@ export class Invocations {
     return earliest
   }
 
-  /** Whether any was running when the record was stored, and has not begun again. */
+  /** Whether any that the record says is running has neither begun again nor been given up. */
   get hasLost(): boolean {
-    return this.#lost.length > 0
+    return this.#lost.some(activity => this.#isLatest(activity))
   }
 
   get isEmpty(): boolean {
@@ -230,17 +230,16 @@ export class Invocations {
   }
 
   /**
-   * Runs again what was halted, as another attempt. Answers those that do not go on.
+   * Runs again what was halted, as another attempt. Those that do not go on are lost, until {@link restart}.
    *
    * @param ended the incarnation of an invocation that has already told how it ended
    */
-  resume(now: number, ended?: number): readonly supervisor.Over[] {
-    this.#lost = none
+  resume(now: number, ended?: number): void {
     this.hear()
     const halted = [...this.#byPath.values()].filter(
       activity => activity.incarnation !== ended && this.#mustRun(activity),
     )
-    return this.#runAgain(halted, now, false)
+    this.#lost = this.#runAgain(halted, now, false).map(({ activity }) => activity)
   }
 
   /**
@@ -250,7 +249,7 @@ export class Invocations {
    */
   restart(now: number, isCounted: boolean): readonly supervisor.Over[] {
     // Some have settled since, and wait, or are gone, or have been started anew.
-    const lost = this.#lost.filter(activity => this.#byPath.get(activity.path) === activity)
+    const lost = this.#lost.filter(activity => this.#isLatest(activity))
     this.#lost = none
     return this.#runAgain(lost, now, isCounted)
   }
@@ -294,15 +293,20 @@ export class Invocations {
 
   /** Takes an attempt back from the workers. False when it is no longer under way. */
   recall(activity: ActivityRecord): boolean {
-    const isCurrent = this.#byPath.get(activity.path) === activity
-    if (isCurrent) this.#remotes.recall(activity)
-    return isCurrent
+    const isLatest = this.#isLatest(activity)
+    if (isLatest) this.#remotes.recall(activity)
+    return isLatest
   }
 
   /** All of them, to be stored. */
   list(): readonly ActivityRecord[] {
     if (this.#byPath.size === 0) return none
     return Array.from(this.#byPath.values(), activity => this.#bulks.recordOf(activity))
+  }
+
+  /** Whether nothing has become of it since. */
+  #isLatest(activity: ActivityRecord): boolean {
+    return this.#byPath.get(activity.path) === activity
   }
 
   #delegate(activity: ActivityRecord, logic: unknown): ActivityRecord {

@@ -1,7 +1,7 @@
 import { isControl, isOvertaking, type Delivery, type Envelope, type SourcePosition } from './envelope.ts'
 import type { InstanceRecord } from './record.ts'
 
-/** How many ids of applied envelopes a record remembers. */
+/** How many ids of applied envelopes a record remembers, of those that nothing else tells. */
 const recentLimit = 8
 
 /**
@@ -44,12 +44,12 @@ export function repetitionOf(applied: Applied, delivery: Delivery): 'duplicate' 
 
 /** What is remembered once the envelope has been applied too. */
 export function withApplied(applied: Applied, envelope: Envelope, seq: number): Applied {
-  const { id } = envelope
+  const { control, recent, sources } = applied
   const source = isControl(envelope) ? undefined : envelope.source
-  const recent = [...applied.recent.slice(1 - recentLimit), id]
-  const { control, sources } = applied
-  if (source === undefined) return { control, cursor: seq, recent, sources }
-  return { control, cursor: seq, recent, sources: withSource(sources, source) }
+  if (source !== undefined) return { control, cursor: seq, recent, sources: withSource(sources, source) }
+  // How an activity has ended is told to an invocation, which is over then.
+  if (envelope.type === 'settle') return { control, cursor: seq, recent, sources }
+  return { control, cursor: seq, recent: [...recent.slice(1 - recentLimit), envelope.id], sources }
 }
 
 /** The same for a control envelope that came ahead of others. */

@@ -23,9 +23,6 @@ import { endedIn, failureOf, type Incident } from '../incident.ts'
 import { isFinal, type InstanceStatus } from '../record.ts'
 import type { Standing } from '../standing.ts'
 import type { Reception, Stepping } from '../stepping.ts'
-import type { Over } from './activity.ts'
-
-const none: readonly never[] = Object.freeze([])
 
 export interface InstanceSupervisorContext {
   readonly parent: ParentLink | undefined
@@ -53,7 +50,7 @@ export class InstanceSupervisor {
     return this.#standing.isHalted(this.#stepping.tree.status)
   }
 
-  /** Whether activities were running when the record was stored that have yet to be restarted. */
+  /** Whether activities that ran, in this process or in another, have yet to be restarted or given up. */
   get hasLost(): boolean {
     return !this.isHalted && this.#stepping.invocations.hasLost
   }
@@ -91,13 +88,11 @@ export class InstanceSupervisor {
         break
       case 'resume':
       case 'skip':
-        stepping.giveUp(this.#goOn(now), now)
+        this.#goOn(now)
         break
-      case 'retry': {
-        const overs = this.#goOn(now, true)
+      case 'retry':
+        this.#goOn(now, true)
         stepAgain(incident!)
-        stepping.giveUp(overs, now)
-      }
     }
     return 'accepted'
   }
@@ -121,10 +116,9 @@ export class InstanceSupervisor {
     this.#standing.isHeld = false
     if (!wasHalted || this.isHalted) return 'ignored'
     const { effects, outbox } = this.#stepping
-    const overs = this.#resumeActivities(now)
-    this.#stepping.giveUp(overs, now)
+    this.#resumeActivities(now)
     outbox.resumeActions()
-    return overs.length > 0 || effects.isAsking ? 'accepted' : 'ignored'
+    return effects.isAsking ? 'accepted' : 'ignored'
   }
 
   /**
@@ -143,7 +137,8 @@ export class InstanceSupervisor {
   }
 
   /**
-   * Runs again the activities that ran when the record was stored, as another attempt, unless they have settled since.
+   * Runs again the activities that ran when the record was stored, as another attempt, unless they have settled since. Gives
+   * up those that do not go on, also after a pause or an incident: that is a step of its own, which may throw.
    *
    * @param isCounted whether the process in which they ran has ended
    */
@@ -177,10 +172,9 @@ export class InstanceSupervisor {
     const stepping = this.#stepping
     stepping.lastEvent = envelope.type
     const takesIt = !isFirst || this.#takesCancel(reason)
-    const overs = wasStopped ? this.#goOn(now) : none
+    if (wasStopped) this.#goOn(now)
     if (force === true || !takesIt) return stepping.cancel(mannerOf(envelope), now)
     if (isFirst) stepping.send('', cancelEvent(reason), now)
-    stepping.giveUp(overs, now)
     return 'accepted'
   }
 
@@ -189,30 +183,28 @@ export class InstanceSupervisor {
   }
 
   /**
-   * Goes on after a pause or an incident, before any step: that may no longer want some of what runs. Answers the activities
-   * that do not go on, to be given up after the step, which was first.
+   * Goes on after a pause or an incident, before any step: that may no longer want some of what runs.
    *
    * @param isStepped whether what has suspended it follows; else it is dropped
    */
-  #goOn(now: number, isStepped = false): readonly Over[] {
+  #goOn(now: number, isStepped = false): void {
     const incident = this.#standing.goOn()
     const ended = incident && endedIn(incident)
     const { invocations, outbox } = this.#stepping
     const { isHeld } = this.#standing
-    const overs = isHeld ? none : this.#resumeActivities(now, ended?.incarnation)
+    if (!isHeld) this.#resumeActivities(now, ended?.incarnation)
     const isDropped = ended !== undefined && !isStepped
     // Its time may have been up while it waited for another attempt.
     if (isDropped && invocations.current(ended.path, ended.incarnation)) invocations.stop(ended.path)
     if (!isHeld) outbox.resumeActions()
-    return overs
   }
 
   /**
-   * What is going to be stopped at once need not begin again. Answers those that do not go on.
+   * What is going to be stopped at once need not begin again.
    *
    * @param ended the incarnation of an invocation that has already told how it ended
    */
-  #resumeActivities(now: number, ended?: number): readonly Over[] {
-    return this.deadline <= now ? none : this.#stepping.invocations.resume(now, ended)
+  #resumeActivities(now: number, ended?: number): void {
+    if (this.deadline > now) this.#stepping.invocations.resume(now, ended)
   }
 }

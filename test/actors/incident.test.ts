@@ -38,6 +38,14 @@ const address = { workflow: 'fragile', id: 'f-1' }
 /** What is broken in the code until it is fixed. */
 let isBroken = true
 
+/** The same, where an activity has failed. */
+let breaksAtEnd = false
+
+function breakAtEnd(): boolean {
+  if (breaksAtEnd) throw new TypeError('its end is broken')
+  return true
+}
+
 function breakIf<T>(value: T): T {
   if (isBroken) throw new TypeError('it is broken')
   return value
@@ -65,6 +73,7 @@ class Bench implements InstanceHost<Delivery> {
 
   constructor(machine: AnyStateMachine, onError: OnError = 'suspend', persistence = perTurn) {
     isBroken = true
+    breaksAtEnd = false
     this.#machine = machine
     this.#onError = onError
     this.#persistence = persistence
@@ -1055,13 +1064,16 @@ function failing(actor: AnyActorLogic): AnyStateMachine {
   }).createMachine({
     context: { log: [] },
     initial: 'working',
-    on: { 'workflow.cancel': { actions: 'note' } },
+    on: {
+      GUARD: { guard: () => breakIf(true), actions: 'note' },
+      'workflow.cancel': { actions: 'note' },
+    },
     states: {
       working: {
         invoke: {
           id: 'work',
           src: 'actor',
-          onError: { target: 'failed', guard: () => breakIf(true), actions: 'note' },
+          onError: { target: 'failed', guard: () => breakIf(true) && breakAtEnd(), actions: 'note' },
         },
       },
       failed: {},
@@ -1130,6 +1142,34 @@ describe('an activity that was given up by its supervisor', () => {
     expect([verdict?.type, status]).toEqual(['accepted', 'running'])
     expect(bench.record).toMatchObject({ status: 'running', activities: [], snapshot: { value: 'working' } })
   })
+
+  it.each(['resume', 'retry', 'skip'] as const)(
+    'as its time was up while the instance was stopped, is an incident of its own once that goes on by %s',
+    control => {
+      const bench = Bench.started(failing(hurried))
+      bench.deliver(control === 'resume' ? { type: 'pause' } : { type: 'send', event: { type: 'GUARD' } })
+      bench.time = 3_000
+      isBroken = control === 'skip'
+      breaksAtEnd = true
+
+      const verdict = bench.deliver({ type: control })
+      const { activities, incident } = bench.record
+      const skipped = bench.deliver({ type: 'skip' })
+
+      expect(verdict?.type).toBe('accepted')
+      expect(activities).toHaveLength(1)
+      expect(incident).toMatchObject({
+        tries: 1,
+        cause: { report: { outcome: { error: { code: 'ACTIVITY_TIMEOUT' } } } },
+      })
+      expect(skipped?.type).toBe('accepted')
+      expect(bench.record).toMatchObject({
+        status: 'running',
+        activities: [],
+        snapshot: { context: { log: control === 'retry' ? ['GUARD'] : [] } },
+      })
+    },
+  )
 
   it('is taken back from the worker that is at it', () => {
     const bench = Bench.started(failing(remoteActivity({ name: 'far', timeout: { total: '1s' } })))

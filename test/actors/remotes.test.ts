@@ -189,14 +189,17 @@ describe('an instance with a remote activity', () => {
     expect(instance.record()).toMatchObject({ status: 'running', activities: [] })
   })
 
-  it('changes when it is let go after the time of an activity of its own', () => {
+  it('gives up an activity of its own whose time is up when it is let go, in a step of its own', () => {
     const hasty = activity({ name: 'charge', timeout: { total: 1_000 }, run: async () => 1 })
     const instance = new Shop(shop(hasty))
     instance.commit()
     instance.draft.hold()
     instance.commit()
 
-    expect(instance.draft.letGo(2_000)).toBe('accepted')
+    instance.draft.letGo(2_000)
+    expect(instance.outcome).toBeUndefined()
+    expect(instance.draft.hasLost).toBe(true)
+    expect(instance.draft.restart(2_000, false)).toBe('accepted')
     expect(instance.outcome).toMatchObject({ code: 'ACTIVITY_TIMEOUT' })
   })
 

@@ -39,6 +39,20 @@ describe('an envelope whose sender sends it again', () => {
     expect(repetitionOf(nothingApplied, again('other', 5))).toBeUndefined()
   })
 
+  it('is known however many have come since from ordered sources and activities', () => {
+    let applied = after(1)
+    for (let n = 2; n <= 20; n++) {
+      const base = { id: `o-${n}`, target: { workflow: 'counter', id: 'c-1' }, time: 0 }
+      const ordered = { ...envelope(`o-${n}`), source: { name: 'orders', position: n } } as Envelope
+      const outcome = { status: 'done', output: n } as const
+      const told: Envelope = { ...base, type: 'settle', path: 'work', incarnation: n, outcome }
+      applied = withApplied(applied, n % 2 === 0 ? ordered : told, 10 * n)
+    }
+
+    expect(repetitionOf(applied, again('e-1', 10))).toBe('duplicate')
+    expect(repetitionOf(applied, again('other', 20))).toBeUndefined()
+  })
+
   it('is not what is sent for the first time', () => {
     expect(repetitionOf(after(20), { envelope: envelope('other'), seq: 1_000 })).toBeUndefined()
   })

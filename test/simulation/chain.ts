@@ -7,7 +7,6 @@ import { decodeRecord } from '../../src/codec/record.ts'
 import type { MemoryRecord } from '../../src/memory/namespace.ts'
 import { entryFor, Incidents } from './kept-incidents.ts'
 import type { LedgerContext } from './ledger.ts'
-import type { Job } from './outside.ts'
 
 /** The records of an instance so far, the last one in full. */
 export interface Chain {
@@ -92,24 +91,12 @@ export function brokenBy(last: Chain, next: Chain): string | undefined {
   if (next.record.cursor < last.record.cursor) return 'its cursor goes back'
   if ((next.record.control?.cursor ?? 0) < (last.record.control?.cursor ?? 0))
     return 'its cursor for control envelopes goes back'
-  if (last.record.status === 'paused' && addedByStep(last, next).length > 0) return 'it was paused'
+  if (last.record.status === 'paused' && next.added.length > 0) return 'it was paused'
   if (isStopped(next) && next.summary.dueAt !== undefined)
     return `it is ${next.record.status}, and something is due`
   if (next.record.counter < last.record.counter) return 'its counter goes back'
   if (isFinal(last) && (next.added.length > 0 || !isFinal(next))) return 'it had finished'
   return wrongCancellation(last.record, next.record)
-}
-
-/** What was added, save that the time of an activity was over when its instance went on. */
-export function addedByStep(last: Chain, { added, record }: Chain): readonly string[] {
-  const isOver = (entry: string) =>
-    last.record.activities.some(
-      ({ deadlineAt, input }) =>
-        entry === `failed ${(input as Job | undefined)?.tag}` && deadlineAt! <= record.updatedAt,
-    )
-  return isStopped(last) && record.status !== last.record.status
-    ? added.filter(entry => !isOver(entry))
-    : added
 }
 
 /** Who is cancelled stays so, and may only have less time for it. */

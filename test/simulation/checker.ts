@@ -374,8 +374,6 @@ export class Checker {
       const chain = this.#chains.get(`ledger/${id}`)!
       const wrong = checkLog(chain.log, sent, isFinal(chain), {
         actions: tag => this.#actions.get(tag) ?? 0,
-        // With a commit for each event the record may forget an action before its event has had its turn.
-        areActionsHeard: this.#context.persistence !== 'transition',
         emitted: tag => emitted.get(tag)?.size ?? 0,
         skipped: chain.incidents.skipped,
         told: told.get(id) ?? new Map(),

@@ -1,5 +1,5 @@
 /** What must hold of a suspended instance, from one of its records to the next. */
-import { addedByStep, type Chain } from './chain.ts'
+import type { Chain } from './chain.ts'
 import { keptEntry } from './kept-incidents.ts'
 
 /** What is wrong with how an instance was suspended, or has gone on after that. */
@@ -33,11 +33,9 @@ function wrongEnd(last: Chain, next: Chain, entry: string | undefined): string |
   const { status } = next.summary
   const isCancelled = last.record.cancellation === undefined && next.record.cancellation !== undefined
   const isDropped = isCancelled || control === 'skip' || control === 'fail'
-  // Something else may have thrown on the way to it.
-  if (!isDropped && entry?.startsWith('failed ') === true) return undefined
   const wanted = isDropped ? '' : (entry ?? '')
   if (control === 'fail' && status !== 'failed') return `it was to fail, and is ${status}`
-  return addedByStep(last, next).join() === wanted
+  return next.added.join() === wanted
     ? undefined
     : `by ${control} came '${next.added.join()}', not '${wanted}'`
 }

@@ -26,7 +26,6 @@ export class Incidents {
   note(last: InstanceRecord | undefined, next: InstanceRecord, control: string | undefined): void {
     const before = last?.incident
     const { incident } = next
-    // Something else may have thrown when it went on.
     if (before !== undefined && control === 'skip') this.skipped.add(keptEntry(before) ?? '')
     if (incident === undefined) return
     this.kept.add(keptEntry(incident) ?? '')

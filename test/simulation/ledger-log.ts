@@ -3,8 +3,6 @@ import { fails } from './outside.ts'
 
 /** What the world outside has seen of an event. */
 export interface Traces {
-  /** Whether what an action sends to its own instance arrives although the process may die. */
-  readonly areActionsHeard: boolean
   /** How often the custom action has run. */
   actions(tag: string): number
   /** Under how many ids an event was emitted. */
@@ -91,7 +89,7 @@ export function checkLog(
   const wrong = checkSenders(received, wanted, isFinal) ?? checkTold(told, traces, isFinal)
   if (wrong !== undefined || isFinal) return wrong
   for (const [tag, heard] of acts) {
-    const isWanted = traces.areActionsHeard && !skipped.has(`heard ${tag}`)
+    const isWanted = !skipped.has(`heard ${tag}`)
     if ((heard === 0 && isWanted) || heard > traces.actions(tag)) {
       return `${tag} was heard ${heard} times, its action ran ${traces.actions(tag)} times`
     }

@@ -27,13 +27,7 @@ type Remedy = 'fail' | 'retry' | 'skip'
 const retryMs = 100
 
 /** What an answer may say that leaves nothing to be done. */
-const expected = [
-  'INSTANCE_FINISHED',
-  'INSTANCE_NOT_BEGUN',
-  'INSTANCE_NOT_SUSPENDED',
-  'STEP_FAILED',
-  'TIMEOUT',
-] as const
+const expected = ['INSTANCE_FINISHED', 'INSTANCE_NOT_BEGUN', 'STEP_FAILED', 'TIMEOUT'] as const
 
 /** Somebody who deals with incidents: has a step made again, before or after the bug is fixed, drops it, or gives up. */
 export class Mender {
@@ -98,6 +92,8 @@ export class Mender {
         await handle[remedy]({ id: envelopeId, timeout: '2s' })
         return
       } catch (error) {
+        // Its owner may not know yet that another process of its name has suspended it.
+        if (isRuntimeError(error, 'INSTANCE_NOT_SUSPENDED')) return
         if (expected.some(code => isRuntimeError(error, code))) break
         if (!isRuntimeError(error, 'STORE_UNAVAILABLE')) throw error
       }

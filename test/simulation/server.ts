@@ -7,7 +7,7 @@ import { formatAddress, partitionOf } from '../../src/workflow/address.ts'
 interface Stored {
   readonly partition: number
   readonly seq: number
-  /** How many envelopes its instance had been sent when it came first, it included. */
+  /** How many envelopes that it remembers its instance had been sent when it came first, it included. */
   readonly count: number
   readonly at: number
   isForgotten: boolean
@@ -33,7 +33,7 @@ export class SimServer {
   /** The envelopes of the deduplication window, by id. */
   readonly #stored = new Map<string, Stored>()
   readonly #memory: Memory
-  /** How many envelopes each instance has been sent. */
+  /** How many envelopes each instance has been sent of which it remembers the ids. */
   readonly #counts = new Map<string, number>()
 
   /** Positions of parked envelopes that were removed and have come back: nobody need notice for now. */
@@ -62,11 +62,12 @@ export class SimServer {
         const isForgotten = stored.isForgotten || at - stored.at > this.#memory.rememberMs
         if (!isForgotten || (isBare && before - stored.count >= remembered)) return stored.seq
       }
-      this.#counts.set(target, before + 1)
+      const count = isRemembered(envelope) ? before + 1 : before
+      this.#counts.set(target, count)
       const seq = this.namespace.deliver(partition, data, replyTo)
       // That it has come again is in no record.
-      const count = stored?.count ?? before + 1
-      this.#stored.set(envelope.id, { partition, seq, count, at, isForgotten: false })
+      const first = stored?.count ?? count
+      this.#stored.set(envelope.id, { partition, seq, count: first, at, isForgotten: false })
       if (!isBare) this.#memory.stored(store)
       return undefined
     }
@@ -119,8 +120,14 @@ export class SimServer {
   }
 }
 
+/** Whether its instance remembers its id. */
+function isRemembered({ source, type }: Envelope): boolean {
+  return source === undefined && type !== 'settle'
+}
+
 /** Whether it changes more when it comes again after its id is forgotten. */
-function isKnownByIdAlone({ source, type }: Envelope): boolean {
-  if (source !== undefined) return false
+function isKnownByIdAlone(envelope: Envelope): boolean {
+  const { type } = envelope
+  if (!isRemembered(envelope)) return false
   return type === 'send' || type === 'retry' || type === 'skip' || type === 'fail'
 }
