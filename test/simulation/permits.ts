@@ -8,8 +8,8 @@ const priorityOf = (claim: Claim) => claim[5]
 export class Permits {
   /** By instance, the names of the claims for which it has permits, as its record says. */
   readonly #holders = new Map<string, ReadonlySet<string>>()
-  /** By name of the claim, in which record of the pool it was seen first. */
-  readonly #arrivals = new Map<string, number>()
+  /** By name of each claim of the last record, since which record of the pool it is there. */
+  #arrivals: ReadonlyMap<string, number> = new Map()
   #count = 0
   #pool: Pool = { permits: 0, held: [], waiting: [] }
 
@@ -52,10 +52,10 @@ export class Permits {
     const had = new Set(last.held.map(shown))
     const waited = new Set(last.waiting.map(shown))
     this.#count++
-    for (const claim of [...held, ...waiting]) {
-      const name = shown(claim)
-      if (!this.#arrivals.has(name)) this.#arrivals.set(name, this.#count)
-    }
+    // One that comes again after its release, past every deduplication, is the last to come.
+    const arrivalOf = (name: string) => this.#arrivals.get(name) ?? this.#count
+    const names = [...held, ...waiting].map(shown)
+    this.#arrivals = new Map(names.map(name => [name, arrivalOf(name)]))
     const wait = waiting.filter(claim => waited.has(shown(claim)))
     for (const served of held.filter(claim => !had.has(shown(claim)))) {
       const overtaken = wait.find(claim => this.#isAhead(claim, served))
