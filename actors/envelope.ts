@@ -184,6 +184,8 @@ export interface Delivery {
    * applied if that one was not.
    */
   readonly repeats?: number | undefined
+  /** It was in the inbox before its partition was opened: an earlier owner may have taken it. */
+  readonly isBacklog?: boolean | undefined
   /** It has waited among the parked ones: it comes in the order of the inbox, even if it is a control envelope. */
   readonly isInOrder?: boolean | undefined
 }

@@ -34,6 +34,10 @@
  * What an action sends to its own instance waits in memory only. So the record lists the action until that is taken: who
  * dies or is suspended before runs the action again.
  *
+ * A start that comes for the first time is most likely the first of its instance. So it is stepped without a look whether
+ * there is a record, and stored only if there is none; else, or if it throws or is refused, the turn is done again from what
+ * is stored.
+ *
  * While the host is crowded no turn is begun for what was sent, so that what is due, told or in control need not wait behind
  * it; whatever begins a turn takes all that waits.
  *
@@ -82,6 +86,8 @@ export class Instance<D extends Delivery> {
   #singly = false
   /** Nothing was stored since it came into memory: what its record says is running ran in another process, if at all. */
   #isNew = true
+  /** Nobody has looked whether it has a record. */
+  #isPresumed = false
   #passivating = false
   #finishing = false
 
@@ -95,9 +101,15 @@ export class Instance<D extends Delivery> {
     })
   }
 
-  /** Begins its life in memory by asking for its record. */
-  begin(): void {
-    this.#host.load()
+  /**
+   * Begins its life in memory by asking for its record.
+   *
+   * @param isPresumedNew whether a start follows that may well be its first: then it begins as if it had no record
+   */
+  begin(isPresumedNew = false): void {
+    if (!isPresumedNew) return this.#host.load()
+    this.#isPresumed = true
+    this.#state = 'idle'
   }
 
   /** An envelope from the inbox, in the order of the inbox. */
@@ -248,6 +260,7 @@ export class Instance<D extends Delivery> {
     this.#resident.revision = revision
     this.#redone = 0
     this.#isNew = false
+    this.#isPresumed = false
     const draft = this.#draft!
     // An effect may tell something at once: until the turn is settled, it only waits.
     this.#host.perform(draft.takeEffects(), draft)
@@ -270,6 +283,7 @@ export class Instance<D extends Delivery> {
   /** The store will never take this record: it is too large, or holds what cannot be stored. The culprit is refused. */
   refused(error: RuntimeError): void {
     if (this.#state !== 'committing') return
+    if (this.#isPresumed) return this.#redo(this.#turn.again)
     const { taken } = this.#turn
     const culprit = taken[0] && unfailed(taken[0])
     const replacement = culprit && replacing(culprit, error)
@@ -433,6 +447,7 @@ export class Instance<D extends Delivery> {
    * @param again what came before it
    */
   #undo(item: Unfailed<D>, incident: Incident, at: number, again: readonly Waiting<D>[]): void {
+    if (this.#isPresumed) return this.#redo([...again, { ...item, at }])
     const { onError } = this.#workflow
     if (onError === 'deadLetter' && item.type === 'delivery' && mayBeDead.has(item.delivery.envelope.type)) {
       const { code, error } = incident
@@ -515,6 +530,7 @@ export class Instance<D extends Delivery> {
     this.#queue.putBack(items)
     this.#turn = new Turn()
     this.#resident.forget()
+    this.#isPresumed = false
     this.#state = 'loading'
     this.#host.abandonActivities()
     this.#host.load()

@@ -52,7 +52,8 @@ export class MemoryPartition {
     }
     this.#latestTerm = term
     const earlier = this.#consumer
-    this.#consumer = new MemoryConsumer(this, listener)
+    const last = [...this.#waiting.keys()].at(-1) ?? 0
+    this.#consumer = new MemoryConsumer(this, listener, last)
     earlier?.supersede(term)
     this.#consumer.pump()
     return this.#consumer
@@ -91,14 +92,17 @@ export class MemoryPartition {
 class MemoryConsumer implements InboxConsumer {
   readonly #partition: MemoryPartition
   readonly #listener: InboxListener
+  readonly #backlog: number
   #isOpen = true
   #isPumping = false
   #lastTold = 0
   #unsettled = 0
 
-  constructor(partition: MemoryPartition, listener: InboxListener) {
+  /** @param backlog up to which envelope all were there before */
+  constructor(partition: MemoryPartition, listener: InboxListener, backlog: number) {
     this.#partition = partition
     this.#listener = listener
+    this.#backlog = backlog
   }
 
   close(): Promise<void> {
@@ -143,7 +147,7 @@ class MemoryConsumer implements InboxConsumer {
       this.pump()
     }
     return {
-      content: readContent(namespace, this.#partition.number, stored),
+      content: readContent(namespace, this.#partition.number, stored, stored.seq <= this.#backlog),
       wire: { data: stored.data, headers: [] },
       ack,
       working: () => {
@@ -166,11 +170,12 @@ export function readContent(
   { partitions }: MemoryNamespace,
   partition: number,
   { data, repeats, replyTo, seq }: StoredEnvelope,
+  isBacklog?: boolean,
 ): InboxMessage['content'] {
   try {
     const envelope = decodeEnvelope(data)
     if (partitionOf(envelope.target, partitions) === partition) {
-      return { envelope, seq, replyTo, repeats }
+      return { envelope, seq, replyTo, repeats, isBacklog }
     }
     const target = formatAddress(envelope.target)
     throw new RuntimeError('ENVELOPE_MALFORMED', `${target} is not of partition ${partition}`, {

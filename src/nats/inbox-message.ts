@@ -1,5 +1,6 @@
 import type { JsMsg } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
+import type { Delivery } from '../../actors/envelope.ts'
 import type { InboxMessage, Wire } from '../../actors/ports.ts'
 import { decodeEnvelope } from '../codec/envelope.ts'
 import { formatAddress } from '../workflow/address.ts'
@@ -28,11 +29,16 @@ export class NatsInboxMessage implements InboxMessage {
   #msg: JsMsg
   #state: 'held' | 'settled' | 'unburied' = 'held'
 
-  constructor(msg: JsMsg, context: InboxMessageContext) {
+  /** @param isBacklog whether it was there before its partition was opened */
+  constructor(msg: JsMsg, context: InboxMessageContext, isBacklog: boolean) {
     this.#msg = msg
     this.#context = context
     this.#replyTo = replySubject(msg.headers, context.connection.inboxPrefix)
-    this.content = readContent(msg, context, this.#replyTo, repeatedSeq(msg.headers))
+    this.content = readContent(msg, context, {
+      isBacklog,
+      replyTo: this.#replyTo,
+      repeats: repeatedSeq(msg.headers),
+    })
   }
 
   get wire(): Wire {
@@ -79,13 +85,12 @@ export class NatsInboxMessage implements InboxMessage {
 export function readContent(
   { data, seq, subject }: Pick<JsMsg, 'data' | 'seq' | 'subject'>,
   context: Pick<InboxMessageContext, 'subjectOf'>,
-  replyTo?: string,
-  repeats?: number,
+  delivered: Partial<Pick<Delivery, 'isBacklog' | 'repeats' | 'replyTo'>> = {},
 ): InboxMessage['content'] {
   try {
     const envelope = decodeEnvelope(data)
     // Who runs this partition may run no other: an envelope for an instance elsewhere must not get through.
-    if (context.subjectOf(envelope.target) === subject) return { envelope, seq, replyTo, repeats }
+    if (context.subjectOf(envelope.target) === subject) return { ...delivered, envelope, seq }
     const target = formatAddress(envelope.target)
     throw new RuntimeError(
       'ENVELOPE_MALFORMED',

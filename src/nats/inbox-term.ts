@@ -61,6 +61,8 @@ export class InboxTerm implements InboxConsumer {
   readonly #feed: LastingFeed
   readonly #sweep: InboxSweep
   #highestTold = 0
+  /** How many envelopes were there when the consumer was made. */
+  #backlog = 0
   #isOver = false
   /** The consumer that must still be there unless another term has taken over, or its server was restarted since. */
   #ownConsumer: { readonly name: string; readonly reconnections: number } | undefined
@@ -124,7 +126,8 @@ export class InboxTerm implements InboxConsumer {
     const { seq } = msg
     if (seq > this.#highestTold) {
       this.#highestTold = seq
-      const message = new NatsInboxMessage(msg, this.#messageContext)
+      const isBacklog = msg.info.deliverySequence <= this.#backlog
+      const message = new NatsInboxMessage(msg, this.#messageContext, isBacklog)
       this.#held.set(seq, message)
       this.#listener.message(message)
       return
@@ -152,6 +155,7 @@ export class InboxTerm implements InboxConsumer {
       mem_storage: true,
       opt_start_seq: floor + 1,
     })
+    this.#backlog = consumer.num_pending
     await this.#settleWithRivals(stream, name)
     this.#ownConsumer = { name, reconnections: connection.reconnections }
     if (floor > 0) this.#sweep.settled(floor)

@@ -46,12 +46,10 @@ export class NatsParkedMessage implements ParkedMessage {
     this.content =
       seq === undefined
         ? { malformed: unnumbered(), seq: 0 }
-        : readContent(
-            { data, seq, subject: context.inboxSubject },
-            context,
-            this.#replyTo,
-            repeatedSeq(headers),
-          )
+        : readContent({ data, seq, subject: context.inboxSubject }, context, {
+            replyTo: this.#replyTo,
+            repeats: repeatedSeq(headers),
+          })
   }
 
   ack(): void {

@@ -39,6 +39,7 @@ import type { Activities } from './activities.ts'
 import type { CommitRoom, Entrant } from './commit-room.ts'
 import type { Committer } from './committer.ts'
 import type { Log } from './log.ts'
+import type { Newcomers } from './newcomers.ts'
 import { persistently } from './persistently.ts'
 import { RemotePulses } from './remote-pulses.ts'
 import type { Tenure } from './tenure.ts'
@@ -58,6 +59,7 @@ export interface HostingContext {
   readonly clock: Clock
   readonly committer: Committer
   /** Of the node. */
+  readonly newcomers: Newcomers
   readonly room: CommitRoom
   readonly events: EventSink
   readonly hints: Hints
@@ -102,14 +104,23 @@ export class Hosting implements Entrant, InstanceHost<Received> {
   /** By destination, the last message on its way there: the next one waits for it. */
   readonly #posting = new Map<string, Promise<void>>()
 
-  /** @param isHeld whether its workflow is paused */
-  constructor(address: Address, workflow: PreparedWorkflow, context: HostingContext, isHeld: boolean) {
+  /**
+   * @param isHeld whether its workflow is paused
+   * @param isPresumedNew whether a start follows that may well be its first
+   */
+  constructor(
+    address: Address,
+    workflow: PreparedWorkflow,
+    context: HostingContext,
+    isHeld: boolean,
+    isPresumedNew: boolean,
+  ) {
     this.address = address
     this.key = formatAddress(address)
     this.#context = context
     this.instance = new Instance(address, workflow, this)
     this.instance.hold(isHeld)
-    this.instance.begin()
+    this.instance.begin(isPresumedNew)
   }
 
   /** Hears the workers that are at its activities. */
@@ -141,7 +152,7 @@ export class Hosting implements Entrant, InstanceHost<Received> {
   }
 
   commit(record: InstanceRecord, summary: RecordSummary, expected: number): void {
-    const { committer, room, tenure } = this.#context
+    const { committer, newcomers, room, tenure } = this.#context
     room.begun()
     void committer.commit(record, summary, expected, tenure).then(
       revision => {
@@ -153,7 +164,8 @@ export class Hosting implements Entrant, InstanceHost<Received> {
       },
       (error: RuntimeError) => {
         if (error.code === 'REVISION_CONFLICT') {
-          if (!tenure.isOver) this.#log.warn({ err: error }, 'another write came first')
+          if (expected === 0) newcomers.wasThere(this.address)
+          else if (!tenure.isOver) this.#log.warn({ err: error }, 'another write came first')
           this.instance.conflicted(error, !tenure.isOver)
         } else {
           this.#log.error({ err: error }, 'the record cannot be stored')

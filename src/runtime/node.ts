@@ -24,6 +24,7 @@ import { poolsWorkflow } from '../workflow/pool.ts'
 import { Activities, type ActivityCounts } from './activities.ts'
 import { systemClock } from '../clock.ts'
 import { CommitRoom } from './commit-room.ts'
+import { Newcomers } from './newcomers.ts'
 import { Committer } from './committer.ts'
 import { hostWorkflow, type HostedWorkflow } from './hosted-workflow.ts'
 import { Membership } from './membership.ts'
@@ -115,6 +116,7 @@ export class Node implements AsyncDisposable {
   readonly #workflows: ReadonlyMap<string, HostedWorkflow>
   readonly #activities: Activities
   readonly #committer: Committer
+  readonly #newcomers = new Newcomers()
   readonly #room: CommitRoom
   readonly #recovery: Recovery
   readonly #wakeups: Wakeups
@@ -328,6 +330,7 @@ export class Node implements AsyncDisposable {
       blobs: this.#transport.blobs,
       clock: this.#clock,
       committer: this.#committer,
+      newcomers: this.#newcomers,
       room: this.#room,
       events: this.#transport.events,
       hints: this.#transport.hints,

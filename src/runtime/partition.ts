@@ -13,7 +13,7 @@
  * - the lease is lost: everything is forgotten, nothing acknowledged.
  */
 import type { CancelManner } from '../../actors/cancellation.ts'
-import { isControl, type Outcome, type Refusal } from '../../actors/envelope.ts'
+import { isControl, type Delivery, type Outcome, type Refusal } from '../../actors/envelope.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { PreparedWorkflow } from '../../actors/machine.ts'
 import { poolWorkflow } from '../../actors/pool.ts'
@@ -339,7 +339,7 @@ export class Partition implements InboxListener {
       hand: delivery => {
         // Only what is admitted is handed over.
         const { prepared } = this.#context.workflows.get(address.workflow)!
-        this.#host(address, prepared, key).instance.deliver(delivery)
+        this.#host(address, prepared, key, delivery).instance.deliver(delivery)
       },
       flush: () => this.#hostings.get(key)?.instance.flush(),
       yield: () => this.#hostings.get(key)?.instance.yield() ?? true,
@@ -369,11 +369,18 @@ export class Partition implements InboxListener {
     this.#background.add(tracked)
   }
 
-  #host(address: Address, workflow: PreparedWorkflow, key = formatAddress(address)): Hosting {
+  /** @param first what it is handed next, if it is that for which it comes into memory */
+  #host(
+    address: Address,
+    workflow: PreparedWorkflow,
+    key = formatAddress(address),
+    first?: Delivery,
+  ): Hosting {
     let hosting = this.#hostings.get(key)
     if (hosting === undefined) {
       const isHeld = this.#holds.has(address.workflow)
-      hosting = new Hosting(address, workflow, this.#hostingContext, isHeld)
+      const isNew = !isHeld && first !== undefined && this.#context.newcomers.has(first, workflow)
+      hosting = new Hosting(address, workflow, this.#hostingContext, isHeld, isNew)
       this.#hostings.set(key, hosting)
     }
     return hosting

@@ -127,8 +127,8 @@ class Bench implements InstanceHost<Delivery> {
     this.endings.push(error)
   }
 
-  begin(): this {
-    this.instance.begin()
+  begin(isPresumedNew = false): this {
+    this.instance.begin(isPresumedNew)
     return this
   }
   deliver(envelope: Envelope, replyTo?: string): number {
@@ -186,6 +186,81 @@ function revive(record: InstanceRecord, revision = 1): Bench {
 function countOf(record: InstanceRecord): unknown {
   return (record.snapshot.context as { count: number }).count
 }
+
+describe('an instance that is presumed to be new', () => {
+  it('is stored without a read before, if there is none', () => {
+    const bench = new Bench().begin(true)
+
+    bench.deliver(start())
+    bench.deliver(send('ADD'))
+    const { expected } = bench.last
+    bench.store()
+    bench.store()
+
+    expect(bench.loads).toBe(0)
+    expect([expected, bench.last.expected]).toEqual([0, 1])
+    expect(countOf(bench.last.record)).toBe(1)
+    expect(bench.verdicts.map(([id, { type }]) => [id, type])).toEqual([
+      ['start', 'accepted'],
+      ['ADD', 'accepted'],
+    ])
+  })
+
+  it('is read when there is one, and left as it is', () => {
+    const stored = structuredClone(running().last.record)
+    const bench = new Bench().begin(true)
+
+    bench.deliver(start('again'))
+    bench.deliver(send('ADD'))
+    bench.instance.conflicted(new RuntimeError('REVISION_CONFLICT', 'test'), true)
+    bench.instance.loaded({ record: { ...stored, cursor: 0 }, revision: 5, commit: 'old', event: 'OLD' })
+    bench.store()
+
+    expect(bench.loads).toBe(1)
+    expect(bench.effects).toEqual([])
+    expect(bench.verdictOf('again')).toMatchObject({ type: 'duplicate' })
+    expect(bench.last.expected).toBe(5)
+    expect(countOf(bench.last.record)).toBe(1)
+  })
+
+  it('is read before its start is refused, because that throws or cannot be stored', () => {
+    let isBroken = false
+    const context = () => {
+      if (isBroken) throw new Error('it is broken')
+      return { count: 0 }
+    }
+    const machine = setup({}).createMachine({ id: 'touchy', context })
+    const touchy = prepareWorkflow({ name: 'counter', version: 1, machine, onError: 'deadLetter' })
+    const stored = structuredClone(running(touchy).last.record)
+    const found = { record: { ...stored, cursor: 0 }, revision: 5, commit: 'old', event: 'OLD' }
+    const throwing = new Bench(touchy).begin(true)
+    const large = new Bench(touchy).begin(true)
+
+    large.deliver(start('again'))
+    large.instance.refused(new RuntimeError('PAYLOAD_TOO_LARGE', 'test'))
+    large.instance.loaded(structuredClone(found))
+    isBroken = true
+    throwing.deliver(start('again'))
+    throwing.instance.loaded(structuredClone(found))
+
+    for (const bench of [large, throwing]) {
+      expect(bench.loads).toBe(1)
+      expect(bench.verdicts).toMatchObject([['again', { type: 'duplicate', revision: 5 }]])
+    }
+  })
+
+  it('leaves memory when its node does before it has taken anything', () => {
+    const bench = new Bench()
+    bench.isCrowded = true
+    bench.begin(true)
+    bench.deliver(start())
+
+    bench.instance.finish()
+
+    expect(bench.verdicts).toEqual([])
+    expect(bench.endings).toEqual([undefined])
+  })
+})
 
 describe('an instance', () => {
   it('settles an envelope only after the commit that contains its outcome', () => {
