@@ -85,6 +85,7 @@ export class InboxTerm implements InboxConsumer {
     this.#sweep = new InboxSweep(context.connection, {
       stream: subjects.inboxStream,
       filter: subjects.envelopes(partition),
+      partitions,
       consumer: () => this.#ownConsumer?.name,
       lowestHeld: () => this.#held.keys().next().value,
       failed: error => this.#fail(error),
