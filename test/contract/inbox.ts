@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Delivery } from '../../actors/envelope.ts'
 import type { Inbox } from '../../actors/ports.ts'
 import { encodeEnvelope } from '../../src/codec/envelope.ts'
 import { partitionOf } from '../../src/workflow/address.ts'
@@ -60,7 +61,36 @@ export function describeInbox(name: string, makeFixture: () => Promise<InboxFixt
       await inbox.open(3, 1, heard)
       await heard.count(1)
 
-      expect(heard.messages[0]!.content).toEqual({ envelope, seq: expect.any(Number), replyTo: undefined })
+      expect(heard.messages[0]!.content).toEqual({
+        envelope,
+        isBacklog: true,
+        seq: expect.any(Number),
+        replyTo: undefined,
+      })
+    })
+
+    it('says which envelopes were there before it was opened, whoever has taken them', async () => {
+      const { inbox, partitions } = await makeFixture()
+      const target = addressIn(3, partitions)
+      const publish = (number: number) => inbox.publish(sampleEnvelope(target, number))
+      const heard = new HeardMessages()
+      const next = new HeardMessages()
+      await publish(0)
+      await publish(1)
+      await inbox.open(3, 1, heard)
+      await publish(2)
+      await heard.count(3)
+      heard.messages[0]!.ack()
+      await inbox.open(3, 2, next)
+      await publish(3)
+      await heard.end()
+      // The acknowledgement may have come too late.
+      await until(() => next.numbers.at(-1) === 3)
+
+      const isBacklog = ({ messages }: HeardMessages) =>
+        messages.map(({ content }) => (content as Delivery).isBacklog)
+      expect(isBacklog(heard)).toEqual([true, true, false])
+      expect(isBacklog(next).slice(-3)).toEqual([true, true, false])
     })
 
     it('delivers more than it holds unsettled at a time, as they are settled', async () => {
@@ -326,7 +356,7 @@ export function describeInbox(name: string, makeFixture: () => Promise<InboxFixt
       again!.reply(Uint8Array.of(1, 2, 3))
 
       expect(heard.numbers).toEqual([0, 1, 1, 2])
-      expect(first!.content).toEqual({ envelope, seq: first!.content.seq })
+      expect(first!.content).toEqual({ envelope, isBacklog: true, seq: first!.content.seq })
       expect(again!.content).toMatchObject({ envelope, repeats: first!.content.seq, replyTo: subject })
       expect([...(await answer)]).toEqual([1, 2, 3])
     })
