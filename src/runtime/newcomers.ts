@@ -16,8 +16,13 @@ export class Newcomers {
   /** By workflow, how many more starts are looked into. */
   readonly #doubts = new Map<string, number>()
 
-  /** Whether what is delivered to an instance that is not in memory creates it, as far as can be said. */
-  has({ envelope, isBacklog, isInOrder, repeats }: Delivery, { persistence }: PreparedWorkflow): boolean {
+  /**
+   * Whether what is delivered to an instance that is not in memory creates it, as far as can be said. Ask once for each.
+   */
+  presumes(
+    { envelope, isBacklog, isInOrder, repeats }: Delivery,
+    { persistence }: PreparedWorkflow,
+  ): boolean {
     if (envelope.type !== 'start' || isBacklog === true || isInOrder === true || repeats !== undefined)
       return false
     // Nothing may happen before a write has said that it is new.

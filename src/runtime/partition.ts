@@ -379,7 +379,7 @@ export class Partition implements InboxListener {
     let hosting = this.#hostings.get(key)
     if (hosting === undefined) {
       const isHeld = this.#holds.has(address.workflow)
-      const isNew = !isHeld && first !== undefined && this.#context.newcomers.has(first, workflow)
+      const isNew = !isHeld && first !== undefined && this.#context.newcomers.presumes(first, workflow)
       hosting = new Hosting(address, workflow, this.#hostingContext, isHeld, isNew)
       this.#hostings.set(key, hosting)
     }
