@@ -34,7 +34,7 @@ export class Attempts {
     const { id, workflow } = next.address
     for (const activity of next.record.activities) {
       if (activity.src !== 'work') continue
-      const { attempt, incarnation, path, retryAt } = activity
+      const { attempt, incarnation, path, permit, retryAt } = activity
       const invocation = `${workflow}/${id}/${path}/${incarnation}`
       const before = last?.record.activities.find(
         each => each.path === path && each.incarnation === incarnation,
@@ -45,7 +45,9 @@ export class Attempts {
         (wrongSuccessor(before, activity, context) ??
           this.#lostBeat(before, activity, `${context.process} ${name}`))
       if (wrong !== undefined) return `attempt ${attempt} of ${path}: ${wrong}`
-      if (retryAt === undefined && !this.#asked.has(name))
+      // One that waits for a permit must not begin yet.
+      const mayBegin = retryAt === undefined && permit?.isHeld !== false
+      if (mayBegin && !this.#asked.has(name))
         this.#asked.set(name, activity.lastHeartbeat as Beat | undefined)
     }
     return undefined

@@ -90,7 +90,8 @@ export class Checker {
   /** How often the custom action of each event has run. */
   readonly #actions = new Map<string, number>()
   readonly #harvests = new Harvests()
-  readonly #permits = new Permits()
+  readonly #permits = new Permits('permits')
+  readonly #yard = new Permits('yard')
   #calmSince = Number.POSITIVE_INFINITY
   /** When a process has last let instances go on that it had held. */
   #letGoAt = 0
@@ -199,6 +200,7 @@ export class Checker {
     const wrongStep =
       this.holds.stored(process.name, last, next) ??
       this.#permits.stored(next) ??
+      this.#yard.stored(next) ??
       this.orders.stored(next) ??
       this.#wrongAttempt(process, last, next, stored.partition)
     if (wrongStep !== undefined) this.#world.violated(`${process.name} has written ${key}: ${wrongStep}`)
@@ -336,7 +338,7 @@ export class Checker {
     if (server.waiting > 0) unsettled.push(`${server.waiting} envelopes are not acknowledged`)
     const tasks = server.namespace.tasks.stored.size
     if (tasks > 0) unsettled.push(`${tasks} tasks are not done`)
-    const ofPool = this.#permits.unsettled()
+    const ofPool = this.#permits.unsettled() ?? this.#yard.unsettled()
     if (ofPool !== undefined) unsettled.push(ofPool)
     for (const id of this.#started) {
       if (!this.#chains.has(`ledger/${id}`)) unsettled.push(`${id} does not exist`)

@@ -2,7 +2,7 @@ import { assign, setup } from 'xstate'
 
 import { defineWorkflow, type Workflow } from '../../src/workflow/define-workflow.ts'
 import type { StandardSchema } from '../../src/workflow/schema.ts'
-import { workOn, type Job, type Outside } from './outside.ts'
+import { workOn, yard, type Job, type Outside } from './outside.ts'
 
 /** Refuses a job that asks for it. */
 const jobSchema: StandardSchema<Job> = {
@@ -24,7 +24,7 @@ export function choreWorkflow(outside: Outside): Workflow {
       input: {} as Job,
       output: {} as string,
     },
-    actors: { work: workOn(outside) },
+    actors: { work: workOn(outside, { pool: yard }) },
     delays: { aWhile: ({ context }) => context.job.durationMs },
   }).createMachine({
     id: 'chore',

@@ -99,7 +99,7 @@ export function ledgerWorkflow(outside: Outside, chore: Workflow, persistence: P
       }),
       errand: errandMachine(outside),
       order,
-      work: workOn(outside, '4s'),
+      work: workOn(outside, { total: '4s' }),
     },
     actions: {
       note: assign({ log: ({ context, event }) => written(context.log, event.tag) }),

@@ -3,6 +3,7 @@ import { fromPromise } from 'xstate'
 import type { ActivityContext } from '../../actors/activity.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import { activity } from '../../src/workflow/activity.ts'
+import { pool, type PoolLogic } from '../../src/workflow/pool.ts'
 import { remoteActivity } from '../../src/workflow/remote-activity.ts'
 import type { Beat } from './attempts.ts'
 
@@ -45,13 +46,22 @@ export function fails({ failures, isRefused = false }: Job): boolean {
   return isRefused || failures > 0
 }
 
-/**
- * An activity that takes its time, and fails as often as it is asked to.
- *
- * @param total how long all its attempts may take
- */
-export function workOn(outside: Outside, total?: '4s'): ReturnType<typeof activity<Job, string>> {
+/** Each attempt of a chore needs a permit of it. */
+export const yard: PoolLogic = pool({ name: 'yard', permits: 2 })
+
+interface WorkOptions {
+  readonly pool?: PoolLogic
+  /** How long all attempts may take. */
+  readonly total?: '4s'
+}
+
+/** An activity that takes its time, and fails as often as it is asked to. */
+export function workOn(
+  outside: Outside,
+  { total, ...pooled }: WorkOptions,
+): ReturnType<typeof activity<Job, string>> {
   return activity({
+    ...pooled,
     name: 'work',
     retry: { maxAttempts: 3, initialInterval: '100ms', jitter: 0.2 },
     restart: { intensity: 3, period: '5s' },

@@ -6,6 +6,7 @@ import type { Chain } from './chain.ts'
 const priorityOf = (claim: Claim) => claim[5]
 
 export class Permits {
+  readonly #name: string
   /** By instance, the names of the claims for which it has permits, as its record says. */
   readonly #holders = new Map<string, ReadonlySet<string>>()
   /** By name of each claim of the last record, since which record of the pool it is there. */
@@ -13,11 +14,20 @@ export class Permits {
   #count = 0
   #pool: Pool = { permits: 0, held: [], waiting: [] }
 
+  /** @param name of the pool */
+  constructor(name: string) {
+    this.#name = name
+  }
+
   /** A record is stored. Answers what is wrong with that. */
   stored({ address, record }: Chain): string | undefined {
-    if (address.workflow === poolWorkflow) return this.#served(record.snapshot.context as Pool)
-    const held = record.activities.filter(({ permit }) => permit?.isHeld === true)
-    const names = held.map(({ path, incarnation }) => nameOf({ address, path, incarnation }))
+    if (address.workflow === poolWorkflow) {
+      return address.id === this.#name ? this.#served(record.snapshot.context as Pool) : undefined
+    }
+    const held = record.activities.filter(({ permit }) => permit?.pool === this.#name && permit.isHeld)
+    const names = held.map(({ path, incarnation, permit }) =>
+      nameOf({ address, path, incarnation: permit?.claim ?? incarnation }),
+    )
     this.#holders.set(formatAddress(address), new Set(names))
     const given = new Set(this.#pool.held.map(claim => nameOf(holderOf(claim))))
     const wrong = names.find(name => !given.has(name))
@@ -28,7 +38,7 @@ export class Permits {
   unsettled(): string | undefined {
     const { held, waiting } = this.#pool
     if (held.length + waiting.length === 0) return undefined
-    return `of the pool ${held.map(shown).join(', ')} hold permits, ${waiting.map(shown).join(', ')} wait`
+    return `of the pool ${this.#name} ${held.map(shown).join(', ')} hold permits, ${waiting.map(shown).join(', ')} wait`
   }
 
   #served(next: Pool): string | undefined {
