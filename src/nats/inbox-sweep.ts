@@ -5,7 +5,7 @@
  * removed at once, every now and then. Only our own consumer is asked, and its answer is what makes the removal safe: the
  * next owner deletes it before it takes anything. So whoever acknowledged up to that floor was still the owner, and went by
  * records that were not stale; what it settled may go, however late the removal arrives. An owner of old finds no consumer,
- * and removes nothing.
+ * removes nothing, and asks no more: else every term that ever was would ask for its consumer for ever.
  */
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { TimerHandle } from '../../actors/ports.ts'
@@ -78,7 +78,7 @@ export class InboxSweep {
     this.#isSweeping = true
     let isOver = false
     try {
-      await this.#removeSettled()
+      isOver = !(await this.#removeSettled())
     } catch (error) {
       const { filter, stream } = this.#options
       const translated = translate(error, { what: `remove what is settled from ${stream}`, subject: filter })
@@ -90,19 +90,22 @@ export class InboxSweep {
     if (this.#sweptTo < this.#settledTo && !isOver) this.#later()
   }
 
-  async #removeSettled(): Promise<void> {
+  /** Answers whether there may be more to remove: not when the consumer is gone, and with it what was acknowledged. */
+  async #removeSettled(): Promise<boolean> {
     const { consumer, filter, lowestHeld, partitions, stream } = this.#options
     const { clock } = this.#connection
     const name = consumer()
-    if (name === undefined) return
+    if (name === undefined) return true
     const floor = await floorOf(this.#connection, stream, name)
+    if (floor === undefined) return false
     const held = lowestHeld()
     const reached = held === undefined ? floor : Math.min(floor, held - 1)
-    if (reached <= this.#sweptTo) return
+    if (reached <= this.#sweptTo) return true
     const startedAt = clock.monotonic()
     await this.#connection.askApi(`$JS.API.STREAM.PURGE.${stream}`, { filter, seq: reached + 1 })
     this.#sweptTo = reached
     this.#waitMs = waitAfter(clock.monotonic() - startedAt, partitions)
+    return true
   }
 }
 
@@ -111,12 +114,16 @@ export function waitAfter(tookMs: number, partitions: number): number {
   return Math.min(Math.max(sweepMs, (partitions * tookMs) / mostShare), longestMs)
 }
 
-/** Sequence up to which all that the consumer was to deliver is acknowledged; 0 when there is no such consumer. */
-export async function floorOf(connection: NatsConnection, stream: string, name: string): Promise<number> {
+/** Sequence up to which all that the consumer was to deliver is acknowledged; undefined when there is no such consumer. */
+export async function floorOf(
+  connection: NatsConnection,
+  stream: string,
+  name: string,
+): Promise<number | undefined> {
   try {
     return (await connection.jsm.consumers.info(stream, name)).ack_floor.stream_seq
   } catch (error) {
-    if (apiErrorOf(error) === apiErrors.consumerNotFound) return 0
+    if (apiErrorOf(error) === apiErrors.consumerNotFound) return undefined
     throw error
   }
 }

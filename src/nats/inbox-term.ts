@@ -134,9 +134,11 @@ export class InboxTerm implements InboxConsumer {
       return
     }
     const held = this.#held.get(seq)
-    // Settled before: the acknowledgement was lost.
-    if (held === undefined) msg.ack()
-    else if (held.redelivered(msg)) this.#listener.message(held)
+    if (held === undefined) {
+      // Settled before: the acknowledgement was lost.
+      msg.ack()
+      this.#sweep.settled(seq)
+    } else if (held.redelivered(msg)) this.#listener.message(held)
   }
 
   /** Removes the consumers of this and earlier terms, and makes a new one. */
@@ -199,7 +201,7 @@ export class InboxTerm implements InboxConsumer {
       found.map(async ({ name }) => {
         const floor = await floorOf(connection, stream, name)
         await deleteConsumer(connection, stream, name)
-        return floor
+        return floor ?? 0
       }),
     )
     return Math.max(0, ...floors)
