@@ -60,6 +60,7 @@ export interface HostingContext {
   readonly committer: Committer
   /** Of the node. */
   readonly newcomers: Newcomers
+  /** Of the node. */
   readonly room: CommitRoom
   readonly events: EventSink
   readonly hints: Hints
@@ -164,9 +165,10 @@ export class Hosting implements Entrant, InstanceHost<Received> {
       },
       (error: RuntimeError) => {
         if (error.code === 'REVISION_CONFLICT') {
-          if (expected === 0) newcomers.wasThere(this.address)
-          else if (!tenure.isOver) this.#log.warn({ err: error }, 'another write came first')
-          this.instance.conflicted(error, !tenure.isOver)
+          const isOwner = !tenure.isOver
+          if (isOwner && expected === 0) newcomers.wasThere(this.address)
+          else if (isOwner) this.#log.warn({ err: error }, 'another write came first')
+          this.instance.conflicted(error, isOwner)
         } else {
           this.#log.error({ err: error }, 'the record cannot be stored')
           this.instance.refused(error)

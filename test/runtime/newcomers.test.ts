@@ -5,6 +5,11 @@ import type { Delivery, Envelope } from '../../actors/envelope.ts'
 import { prepareWorkflow } from '../../actors/machine.ts'
 import { atRest, everySoOften, never, perTurn, type Persistence } from '../../actors/persistence.ts'
 import { Newcomers } from '../../src/runtime/newcomers.ts'
+import { testConnection } from '../contract/fixtures.ts'
+import { until } from '../contract/until.ts'
+import { freshNamespace } from '../support/nats.ts'
+import { startNode } from '../support/node.ts'
+import { tally } from '../support/workflows.ts'
 
 const target = { workflow: 'order', id: 'o-1' }
 
@@ -52,5 +57,29 @@ describe('anything but a start', () => {
     const envelope: Envelope = { type: 'send', id: 'e', target, time: 0, event: { type: 'ADD' } }
 
     expect(new Newcomers().presumes(delivery({ envelope }), workflow())).toBe(false)
+  })
+})
+
+describe('a node', () => {
+  it('stores the first start of an instance without a read before it', async () => {
+    const namespace = freshNamespace()
+    const { client } = await startNode({ namespace })
+    const { nc } = await testConnection()
+    const reads: string[] = []
+    nc.subscribe(`$JS.API.DIRECT.GET.KV_hf_${namespace}_instances.>`, {
+      callback: (_, { subject }) => reads.push(subject),
+    })
+    await nc.flush()
+
+    // With an id of its own choice the client looks itself.
+    for (let n = 0; n < 3; n++) await client.start(tally, { input: undefined, until: 'accepted' })
+    const ofStarts = reads.length
+    await client
+      .instance(tally, 'nowhere')
+      .get()
+      .catch(() => undefined)
+    await until(() => reads.length > ofStarts)
+
+    expect(ofStarts).toBe(0)
   })
 })
