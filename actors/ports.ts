@@ -69,10 +69,10 @@ export interface Store {
     signal?: AbortSignal,
   ): Promise<number>
   /**
-   * The summaries of all records of these partitions, in no order, without their contents: everything committed before
-   * the scan began. One that changes meanwhile may come again.
+   * The summaries of those records of these partitions that owe something or have a timer, in no order, without their
+   * contents: as they were committed before the scan began, or later. One that changes meanwhile may come again.
    */
-  scan(partitions: readonly number[], signal?: AbortSignal): AsyncIterable<ScannedRecord>
+  scanOwing(partitions: readonly number[], signal?: AbortSignal): AsyncIterable<ScannedRecord>
 }
 
 /** A delivery together with the right to settle it. */

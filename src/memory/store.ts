@@ -36,7 +36,7 @@ export class MemoryStore implements Store {
     return namespace.replaceRecord(address, data, summary, expected).revision
   }
 
-  async *scan(
+  async *scanOwing(
     partitions: readonly number[],
     signal?: AbortSignal,
   ): AsyncGenerator<ScannedRecord, void, undefined> {
@@ -45,7 +45,7 @@ export class MemoryStore implements Store {
     for (const stored of this.#namespace.records.values()) {
       signal?.throwIfAborted()
       const row = wanted.has(stored.partition) ? scanned(stored) : undefined
-      if (row !== undefined) yield row
+      if (row !== undefined && (row.summary.owes > 0 || row.summary.dueAt !== undefined)) yield row
     }
   }
 }

@@ -42,5 +42,7 @@ export function scannedRecord(
   const key = parseKey(subject)
   if (key === undefined || entry.headers === undefined || isRemoved(sizeBytes)) return undefined
   const summary = summaryOf(entry.headers)
-  return summary && { ...key, revision: entry.seq, time: entry.time, summary }
+  // Written out, as copying is slow, and there may be a million.
+  const { address, partition } = key
+  return summary && { address, partition, revision: entry.seq, time: entry.time, summary }
 }

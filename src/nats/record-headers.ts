@@ -67,6 +67,12 @@ export function summaryOf(headers: HeaderReader): RecordSummary | undefined {
   }
 }
 
+/** Whether the instance has something to do without being told: what it owes, or a timer. False when they are not ours. */
+export function isOwing(headers: HeaderReader): boolean {
+  const owes = headers.get(names.owes)
+  return (owes !== '' && owes !== '0') || headers.get(names.due) !== ''
+}
+
 /** Whether the headers say that the instance goes on; false when they are not ours. */
 export function isUnfinished(headers: HeaderReader | undefined): boolean {
   const status = headers?.get(names.status) ?? ''

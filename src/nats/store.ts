@@ -11,7 +11,7 @@ import { Headers } from './headers.ts'
 import { requireFitting } from './payload.ts'
 import type { Namespace } from './provision.ts'
 import { storedRecord } from './record-entry.ts'
-import { recordHeaders } from './record-headers.ts'
+import { isOwing, recordHeaders } from './record-headers.ts'
 import { scanRecords } from './scan-records.ts'
 import { isAtLeast } from './server-version.ts'
 
@@ -83,7 +83,7 @@ export class NatsStore implements Store {
    * In a cluster whichever replica serves the scan may lag behind. So a mark is written first: once the replica comes to
    * it, it has told everything that was committed before the scan began.
    */
-  scan(partitions: readonly number[], signal?: AbortSignal): AsyncIterable<ScannedRecord> {
+  scanOwing(partitions: readonly number[], signal?: AbortSignal): AsyncIterable<ScannedRecord> {
     const { records, allRecords, scanMark } = this.#namespace.subjects
     if (partitions.length === 0) return nothing()
     const isSelective =
@@ -93,6 +93,7 @@ export class NatsStore implements Store {
       : [allRecords]
     return scanRecords(this.#connection, this.#namespace, {
       filters,
+      isWanted: isOwing,
       mark: () => this.#mark(signal),
       partitions: new Set(partitions),
       signal,

@@ -83,11 +83,9 @@ export class Recovery {
   async #scan(round: ReadonlyMap<number, Recoverer>): Promise<void> {
     const startedAt = this.#clock.monotonic()
     const loading = new Crew()
-    let records = 0
-    for await (const scanned of this.#store.scan([...round.keys()], this.#stop.signal)) {
-      records++
-      const { owes, dueAt } = scanned.summary
-      if (owes === 0 && dueAt === undefined) continue
+    let owing = 0
+    for await (const scanned of this.#store.scanOwing([...round.keys()], this.#stop.signal)) {
+      owing++
       const recovered = round.get(scanned.partition)?.recover(scanned)
       if (recovered === undefined) continue
       loading.add(recovered)
@@ -95,7 +93,7 @@ export class Recovery {
     }
     await loading.fewerThan(1)
     const ms = Math.round(this.#clock.monotonic() - startedAt)
-    this.#log.info({ partitions: round.size, records, ms }, 'recovered')
+    this.#log.info({ partitions: round.size, owing, ms }, 'recovered')
   }
 
   #pause(delayMs: number): Promise<void> {

@@ -60,6 +60,7 @@ export function numbered(address: Address, counter: number): InstanceRecord {
   return sampleRecord(address, { counter })
 }
 
+/** Of a record that owes something. */
 export function sampleSummary(over: Partial<RecordSummary> = {}): RecordSummary {
   return {
     workflowVersion: 3,
@@ -69,7 +70,7 @@ export function sampleSummary(over: Partial<RecordSummary> = {}): RecordSummary 
     commit: randomUUID(),
     inputDigest: 'digest',
     dueAt: undefined,
-    owes: 0,
+    owes: 1,
     ...over,
   }
 }

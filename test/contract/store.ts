@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ScannedRecord, Store } from '../../actors/ports.ts'
+import type { RecordSummary, ScannedRecord, Store } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import { RECORD_FORMAT } from '../../actors/record.ts'
 import { encodeRecord } from '../../src/codec/record.ts'
@@ -163,7 +163,7 @@ export function describeStore(name: string, makeFixture: () => Promise<StoreFixt
 
       await expect(store.commit(numbered(address, 1), sampleSummary(), 0, signal)).rejects.toBe(reason)
       await expect(store.load(address, signal)).rejects.toBe(reason)
-      await expect(collect(store.scan([0], signal))).rejects.toBe(reason)
+      await expect(collect(store.scanOwing([0], signal))).rejects.toBe(reason)
 
       expect(await store.load(address)).toBeUndefined()
     })
@@ -171,12 +171,12 @@ export function describeStore(name: string, makeFixture: () => Promise<StoreFixt
     it('scans nothing where nothing is', async () => {
       const { partitions, store } = await makeFixture()
 
-      expect(await collect(store.scan(all(partitions)))).toEqual([])
-      expect(await collect(store.scan([0]))).toEqual([])
-      expect(await collect(store.scan([]))).toEqual([])
+      expect(await collect(store.scanOwing(all(partitions)))).toEqual([])
+      expect(await collect(store.scanOwing([0]))).toEqual([])
+      expect(await collect(store.scanOwing([]))).toEqual([])
     })
 
-    it('scans the newest summary of each record of the partitions asked for, and no other', async () => {
+    it('scans the newest summary of each owing record of the partitions asked for, and no other', async () => {
       const { partitions, store } = await makeFixture()
       const [inFirst, inSecond, inThird] = [0, 1, 2].map(partition => addressIn(partition, partitions))
       const first = await store.commit(numbered(inFirst!, 1), sampleSummary(), 0)
@@ -191,31 +191,49 @@ export function describeStore(name: string, makeFixture: () => Promise<StoreFixt
       })
       const revision = await store.commit(numbered(inFirst!, 2), summary, first)
 
-      const rows = await collect(store.scan([0, 2]))
+      const rows = await collect(store.scanOwing([0, 2]))
 
       expect(idsOf(rows)).toEqual([inFirst!.id, inThird!.id].toSorted())
       const row = rows.find(each => each.partition === 0)
       expect(row).toEqual({ address: inFirst, partition: 0, revision, time: expect.any(Number), summary })
     })
 
-    it('scans every record once, however many there are and whatever their ids consist of', async () => {
+    it('scans every owing record once, however many there are and whatever their ids consist of', async () => {
       const { partitions, store } = await makeFixture()
       const ids = [...awkwardIds, ...Array.from({ length: 1_200 }, (_, n) => `o-${n}`)]
       const addresses = ids.map(id => ({ workflow: 'order', id }))
       await createAll(store, addresses)
 
-      const rows = await collect(store.scan(all(partitions)))
+      const rows = await collect(store.scanOwing(all(partitions)))
       const [few, many] = [
         [3, 5, 7],
         [0, 1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15],
       ] as const
-      const [fewRows, manyRows] = [await collect(store.scan(few)), await collect(store.scan(many))]
+      const [fewRows, manyRows] = [await collect(store.scanOwing(few)), await collect(store.scanOwing(many))]
 
       const idsIn = (some: readonly number[]) =>
         addresses.filter(each => some.includes(partitionOf(each, partitions))).map(each => each.id)
       expect(idsOf(rows)).toEqual(ids.toSorted())
       expect(idsOf(fewRows)).toEqual(idsIn(few).toSorted())
       expect(idsOf(manyRows)).toEqual(idsIn(many).toSorted())
+    })
+
+    it('scans no record that owes nothing and has no timer', async () => {
+      const { partitions, store } = await makeFixture()
+      const commit = (id: string, over: Partial<RecordSummary>) => {
+        const address = { workflow: 'order', id }
+        return store.commit(numbered(address, 1), sampleSummary(over), 0)
+      }
+      await commit('at-rest', { owes: 0 })
+      await commit('owing', { owes: 1 })
+      await commit('with-a-timer', { owes: 0, dueAt: 1_767_225_999_999 })
+      const settled = await commit('settled', { owes: 10 })
+      const address = { workflow: 'order', id: 'settled' }
+      await store.commit(numbered(address, 2), sampleSummary({ owes: 0 }), settled)
+
+      const rows = await collect(store.scanOwing(all(partitions)))
+
+      expect(idsOf(rows)).toEqual(['owing', 'with-a-timer'])
     })
 
     it('stops scanning when the reader does', async () => {
@@ -226,7 +244,7 @@ export function describeStore(name: string, makeFixture: () => Promise<StoreFixt
       )
 
       let seen = 0
-      for await (const row of store.scan(all(partitions))) {
+      for await (const row of store.scanOwing(all(partitions))) {
         seen += row.revision > 0 ? 1 : 0
         if (seen === 2) break
       }

@@ -458,8 +458,8 @@ describe('permissions', () => {
     await store.commit(sampleRecord(address), sampleSummary(), 0)
     const scanned: string[] = []
     const all = Array.from({ length: namespace.partitions }, (_, n) => n)
-    for await (const row of store.scan(all)) scanned.push(row.address.id)
-    for await (const row of store.scan(all.slice(0, 3))) scanned.push(row.address.id)
+    for await (const row of store.scanOwing(all)) scanned.push(row.address.id)
+    for await (const row of store.scanOwing(all.slice(0, 3))) scanned.push(row.address.id)
 
     expect([alive, left, released, paused]).toEqual([['a'], ['a'], [3], ['order']])
     expect(asked).toEqual(sampleReport())

@@ -90,7 +90,11 @@ describe('the work queue', () => {
       await new Promise(setImmediate)
     }
     const { consumers } = connection.jsm
-    const { num_waiting: standing } = await consumers.info(namespace.subjects.taskStream, 'charge')
+    let standing = 0
+    await until(async () => {
+      standing = (await consumers.info(namespace.subjects.taskStream, 'charge')).num_waiting
+      return standing >= 4
+    })
     const tasks = new NatsTasks(connection, namespace)
     await Promise.all(Array.from({ length: 620 }, (_, n) => tasks.post(taskOf(n + 1))))
     await until(() => heard.messages.length >= 600)

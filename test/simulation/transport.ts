@@ -121,14 +121,14 @@ class SimStore implements Store {
   }
 
   /** Rows are read a few at a time: what is written meanwhile is seen as it is then, or again. */
-  async *scan(
+  async *scanOwing(
     partitions: readonly number[],
     signal?: AbortSignal,
   ): AsyncGenerator<ScannedRecord, void, undefined> {
     const { link } = this.#context
     const read = async () => {
       const rows: ScannedRecord[] = []
-      for await (const row of this.#stored.scan(partitions)) rows.push(row)
+      for await (const row of this.#stored.scanOwing(partitions)) rows.push(row)
       return rows
     }
     const first = await link.request('scans', `scan ${partitions.join(', ')}`, read)
