@@ -42,6 +42,7 @@ import type { Log } from './log.ts'
 import type { Newcomers } from './newcomers.ts'
 import { persistently } from './persistently.ts'
 import { RemotePulses } from './remote-pulses.ts'
+import type { Rester, Resting } from './resting.ts'
 import type { Tenure } from './tenure.ts'
 
 /** A delivery with the message it came in. */
@@ -60,6 +61,8 @@ export interface HostingContext {
   readonly committer: Committer
   /** Of the node. */
   readonly newcomers: Newcomers
+  /** Of the node. */
+  readonly resting: Resting
   /** Of the node. */
   readonly room: CommitRoom
   readonly events: EventSink
@@ -85,7 +88,7 @@ export interface HostingContext {
  * One instance in the memory of this node, and its hands: does what the instance asks for, and tells it what came
  * of it. After `ended` nothing reaches the instance any more.
  */
-export class Hosting implements Entrant, InstanceHost<Received> {
+export class Hosting implements Entrant, InstanceHost<Received>, Rester {
   readonly address: Address
   readonly instance: Instance<Received>
   /** The address, written. */
@@ -93,8 +96,10 @@ export class Hosting implements Entrant, InstanceHost<Received> {
   readonly #context: HostingContext
   /** Made when something is said: of most instances nothing is. */
   #ownLog: Log | undefined
-  /** Monotonic milliseconds of the last turn. */
-  restedAt = 0
+  // Those that rest are listed by these.
+  restedAt: number | undefined
+  previous: Rester | undefined
+  next: Rester | undefined
   /** Settles, never rejects, once the record has been read or cannot be. */
   loading: Promise<void> = Promise.resolve()
   /** Made when a worker is heard: few instances have any. */
@@ -236,11 +241,16 @@ export class Hosting implements Entrant, InstanceHost<Received> {
   }
 
   rested(): void {
-    this.restedAt = this.#context.clock.monotonic()
+    this.#context.resting.rested(this)
+  }
+
+  passivate(): void {
+    this.instance.passivate()
   }
 
   ended(error?: Error): void {
     this.#isEnded = true
+    this.#context.resting.gone(this)
     this.#flushTimer?.cancel()
     this.#hintTimer?.cancel()
     this.#context.room.forget(this)

@@ -33,6 +33,7 @@ import { PausedWorkflows } from './paused-workflows.ts'
 import { resolveNodeOptions, type NodeOptions, type ResolvedNodeOptions } from './options.ts'
 import { Partition } from './partition.ts'
 import { Recovery } from './recovery.ts'
+import { Resting } from './resting.ts'
 import { supervisedPartitions } from './supervised.ts'
 import { Tenure } from './tenure.ts'
 import { holdfastVersion } from './version.ts'
@@ -117,6 +118,7 @@ export class Node implements AsyncDisposable {
   readonly #activities: Activities
   readonly #committer: Committer
   readonly #newcomers = new Newcomers()
+  readonly #resting: Resting
   readonly #room: CommitRoom
   readonly #recovery: Recovery
   readonly #wakeups: Wakeups
@@ -155,6 +157,11 @@ export class Node implements AsyncDisposable {
       [...options.workflows, poolsWorkflow].map(workflow => [workflow.name, hostWorkflow(workflow)]),
     )
     this.#committer = new Committer(store, this.#clock)
+    this.#resting = new Resting({
+      afterMs: options.passivateAfterMs,
+      most: options.maxResting,
+      monotonic: () => clock.monotonic(),
+    })
     this.#room = new CommitRoom(store.capacity)
     this.#recovery = new Recovery(store, this.#clock, log)
     this.#wakeups = new Wakeups(this.#clock, key => this.#wake(key))
@@ -331,6 +338,7 @@ export class Node implements AsyncDisposable {
       clock: this.#clock,
       committer: this.#committer,
       newcomers: this.#newcomers,
+      resting: this.#resting,
       room: this.#room,
       events: this.#transport.events,
       hints: this.#transport.hints,
@@ -439,10 +447,8 @@ export class Node implements AsyncDisposable {
   }
 
   #passivateLater(): void {
-    const afterMs = this.#options.passivateAfterMs
-    this.#passivation = this.#clock.setTimer(afterMs / 2, () => {
-      const restedBefore = this.#clock.monotonic() - afterMs
-      for (const { partition } of this.#serving.values()) partition.passivate(restedBefore)
+    this.#passivation = this.#clock.setTimer(this.#options.passivateAfterMs / 2, () => {
+      this.#resting.passivate()
       this.#passivateLater()
     })
   }

@@ -16,6 +16,11 @@ export interface NodeOptions extends ConnectionOptions {
    * this time. Fixed when the namespace is created. Default 10 s.
    */
   readonly leaseTtl?: Duration
+  /**
+   * How many instances rest in memory, so that what comes next for them need not read their records: a whole number from
+   * 1. Those that have rested longest leave first. Default 4096.
+   */
+  readonly maxResting?: number
   /** A pino logger, or the level of one that writes to standard error. Default `warn`. */
   readonly log?: LogOption
   /**
@@ -48,6 +53,7 @@ export interface ResolvedNodeOptions {
   readonly drainTimeoutMs: number
   readonly leaseTtlMs: number
   readonly log: LogOption
+  readonly maxResting: number
   readonly name: string
   readonly namespace: string
   readonly partitions: number | undefined
@@ -60,6 +66,7 @@ const defaults = Object.freeze({
   drainTimeout: '30s',
   leaseTtl: '10s',
   log: 'warn',
+  maxResting: 4096,
   namespace: 'default',
   passivateAfter: '30s',
   replicas: 1,
@@ -71,7 +78,10 @@ const defaults = Object.freeze({
  * @throws RuntimeError `OPTIONS_INVALID` listing all that is wrong
  */
 export function resolveNodeOptions(options: NodeOptions, randomPart: string): ResolvedNodeOptions {
-  const { drainTimeout, leaseTtl, log, namespace, passivateAfter, replicas } = { ...defaults, ...options }
+  const { drainTimeout, leaseTtl, log, maxResting, namespace, passivateAfter, replicas } = {
+    ...defaults,
+    ...options,
+  }
   const { activities, name, partitions, workflows, ...rest } = options
   const problems: string[] = []
   const duration = (value: Duration, field: string) => {
@@ -87,6 +97,9 @@ export function resolveNodeOptions(options: NodeOptions, randomPart: string): Re
   const passivateAfterMs = duration(passivateAfter, 'passivateAfter')
   if (leaseTtlMs < 1000 || leaseTtlMs > 300_000) problems.push('leaseTtl: must be 1 s to 5 min')
   problems.push(...activityProblems(activities))
+  if (!isWhole(maxResting, 1, Number.MAX_SAFE_INTEGER)) {
+    problems.push(`maxResting: must be a whole number from 1, not ${String(maxResting)}`)
+  }
   if (partitions !== undefined && !isWhole(partitions, 1, 512)) {
     problems.push(`partitions: must be a whole number from 1 to 512, not ${partitions}`)
   }
@@ -104,6 +117,7 @@ export function resolveNodeOptions(options: NodeOptions, randomPart: string): Re
     drainTimeoutMs,
     leaseTtlMs,
     log,
+    maxResting,
     name:
       name ??
       `${hostname()

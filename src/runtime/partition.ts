@@ -182,13 +182,6 @@ export class Partition implements InboxListener {
     else if (!this.#hostings.has(formatAddress(address))) this.#context.wakeAt(address, summary.dueAt)
   }
 
-  /** Lets go of instances that have rested since before that monotonic moment. */
-  passivate(restedBefore: number): void {
-    for (const hosting of this.#hostings.values()) {
-      if (hosting.restedAt < restedBefore) hosting.instance.passivate()
-    }
-  }
-
   /**
    * Finishes the turns under way, then forgets everything: what waits is for the next owner, who has it sooner than it
    * would be done here. The caller has closed the inbox before.

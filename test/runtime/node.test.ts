@@ -118,6 +118,22 @@ describe('a node', () => {
     expect(await handle.update({ type: 'ADD', n: 1 })).toMatchObject({ snapshot: { context: { count: 5 } } })
   })
 
+  it('lets those go that have rested longest when more rest than it may keep, and brings them back', async () => {
+    const node = await startNode({ maxResting: 2 })
+    const ids = ['one', 'two', 'three', 'four', 'five']
+    for (const id of ids) {
+      const handle = await node.client.start(tally, { id, input: { from: 3 } })
+      await handle.update({ type: 'ADD', n: 1 })
+    }
+
+    expect(node.status().resident).toBe(2)
+    for (const id of ids) {
+      const outcome = await node.client.instance(tally, id).update({ type: 'ADD', n: 1 })
+      expect(outcome).toMatchObject({ snapshot: { context: { count: 5 } } })
+    }
+    expect(node.status().resident).toBe(2)
+  })
+
   it('leaves everything for its successor when it stops: timers, retries and running activities go on', async () => {
     const namespace = freshNamespace()
     const first = await startNode({ namespace })

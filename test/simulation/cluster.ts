@@ -13,7 +13,7 @@ import type { World } from './world.ts'
 export interface ClusterContext {
   readonly checker: Checker
   readonly logOf: (process: SimProcess) => Log
-  readonly options: Pick<NodeOptions, 'drainTimeout' | 'passivateAfter'>
+  readonly options: Pick<NodeOptions, 'drainTimeout' | 'maxResting' | 'passivateAfter'>
   readonly server: SimServer
   readonly stage: Stage
   readonly workflows: readonly Workflow[]

@@ -107,7 +107,11 @@ class Scene {
     this.#cluster = new Cluster({
       checker: this.#checker,
       logOf: process => logOf(process, world),
-      options: { drainTimeout: random.between(500, 5_000), passivateAfter: random.between(200, 4_000) },
+      options: {
+        drainTimeout: random.between(500, 5_000),
+        maxResting: [1, 4, 1_000][seed % 3]!,
+        passivateAfter: random.between(200, 4_000),
+      },
       server: this.#server,
       stage,
       weather: this.#storm,
