@@ -56,7 +56,7 @@ export class Family {
   child(workflow: string, { path, incarnation }: Invocation, index?: number): Child {
     const address = { workflow, id: childIdOf(this.address, incarnation, index) }
     const parent = { address: this.address, path, incarnation, depth: this.#depth + 1 }
-    return { address, parent: index === undefined ? parent : { ...parent, index } }
+    return { address, parent: index === undefined ? parent : { index, ...parent } }
   }
 
   /** Tells the parent how this instance has ended. */

@@ -1,6 +1,7 @@
 import { StateMachine, type AnyStateMachine, type StateNode } from 'xstate'
 
 import { perTurn, type Persistence } from './persistence.ts'
+import { copierOf } from './plain-tree.ts'
 
 /** A machine made fit to run durably, with a stable name for each of its inline actions. */
 export interface PreparedMachine {
@@ -41,7 +42,7 @@ function prepare(original: AnyStateMachine): PreparedMachine {
   const config = {
     ...original.config,
     options: { maxIterations, ...original.config.options },
-    ...(typeof context === 'object' && context !== null ? { context: () => structuredClone(context) } : {}),
+    ...(typeof context === 'object' && context !== null ? { context: copierOf(context) } : {}),
   }
   const machine: AnyStateMachine = new StateMachine(config, original.implementations)
   const inlineActions = new Map<unknown, string>()

@@ -30,7 +30,7 @@ export async function publishForOutcome(
 ): Promise<Outcome> {
   const reply = replies.expect(timeoutMs, signal)
   try {
-    await inbox.publish(envelope, { ...(signal !== undefined && { signal }), replyTo: reply.subject })
+    await inbox.publish(envelope, { replyTo: reply.subject, ...(signal !== undefined && { signal }) })
     stored?.()
     return decodeValue(await reply.answer) as Outcome
   } catch (error) {

@@ -90,7 +90,7 @@ export function readContent(
   try {
     const envelope = decodeEnvelope(data)
     // Who runs this partition may run no other: an envelope for an instance elsewhere must not get through.
-    if (context.subjectOf(envelope.target) === subject) return { ...delivered, envelope, seq }
+    if (context.subjectOf(envelope.target) === subject) return { envelope, seq, ...delivered }
     const target = formatAddress(envelope.target)
     throw new RuntimeError(
       'ENVELOPE_MALFORMED',

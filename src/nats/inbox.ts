@@ -48,10 +48,8 @@ export class NatsInbox implements Inbox {
     const data = encodeEnvelope(envelope)
     const { partitions, subjects } = this.#namespace
     const subject = subjects.envelope(partitionOf(envelope.target, partitions), envelope.target)
-    const headers = Headers.of({
-      'Nats-Msg-Id': headerText(envelope.id),
-      ...(replyTo !== undefined && { [REPLY_HEADER]: replyTo }),
-    })
+    const id = Headers.of({ 'Nats-Msg-Id': headerText(envelope.id) })
+    const headers = replyTo === undefined ? id : id.with({ [REPLY_HEADER]: replyTo })
     const what = `send an envelope to ${formatAddress(envelope.target)}`
     requireFitting(this.#connection, { what, subject }, data, headers, parkingBytes)
     const message = { data, headers, subject }

@@ -448,12 +448,12 @@ function envelopeOf(
   sender: Address,
   time: number,
 ): Envelope {
-  const base = { id: effectId, target, time }
-  if (!isOrdered(message)) return { ...base, ...message }
+  const id = effectId
+  if (!isOrdered(message)) return { id, target, time, ...message }
   const position = Number(effectId.slice(effectId.lastIndexOf(':') + 1))
   const source = { name: formatAddress(sender), position }
-  if (message.type !== 'start') return { ...base, source, ...message }
-  return { ...base, source, ...message, inputDigest: digest(message.input) }
+  if (message.type !== 'start') return { id, target, time, source, ...message }
+  return { id, target, time, source, inputDigest: digest(message.input), ...message }
 }
 
 function isOrdered(message: PostedMessage): message is Exclude<PostedMessage, UnorderedMessage> {

@@ -286,7 +286,7 @@ export class Partition implements InboxListener {
       return undefined
     }
     const checked = checkDelivery(workflow, content)
-    if (checked.type === 'accepted') return { ...checked.delivery, message }
+    if (checked.type === 'accepted') return { message, ...checked.delivery }
     this.#refusals.reject(message, checked)
     return undefined
   }
