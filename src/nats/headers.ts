@@ -3,7 +3,7 @@
  * one that is asked for: a record has a dozen, and that cost more than the step that it was written for. Here those that
  * are sent are text from the first, and of those that come only what is asked for is looked up.
  */
-import type { Msg, MsgHdrs } from 'nats'
+import type { JsMsg, Msg, MsgHdrs } from 'nats'
 
 const firstLine = 'NATS/1.0'
 const encoder = new TextEncoder()
@@ -114,10 +114,11 @@ export class ReceivedHeaders implements HeaderReader {
  * The library hands out the payload as a view on what has come, right behind the headers. Should that ever change, its own
  * reading is right.
  */
-export function headersIn(msg: Msg): HeaderReader | undefined {
-  const { data, reply = '', subject } = msg
-  // The size of everything, which its types do not tell of.
-  const allBytes = (msg as Msg & { size?: () => number }).size?.() ?? 0
+export function headersIn(msg: Msg | JsMsg): HeaderReader | undefined {
+  // The library's types tell neither that a message of JetStream wraps another, nor that one knows its size.
+  const received = ((msg as { readonly msg?: Msg }).msg ?? msg) as Msg & { readonly size?: () => number }
+  const { data, reply = '', subject } = received
+  const allBytes = received.size?.() ?? 0
   const sizeBytes = allBytes - Buffer.byteLength(subject) - Buffer.byteLength(reply) - data.length
   const from = data.byteOffset - sizeBytes
   if (sizeBytes < firstLine.length || from < 0) return msg.headers

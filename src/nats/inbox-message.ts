@@ -6,6 +6,7 @@ import { decodeEnvelope } from '../codec/envelope.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { NatsConnection } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import { headersIn } from './headers.ts'
 import { repeatedSeq } from './repeats.ts'
 import { replySubject } from './reply-subject.ts'
 import { wireOf } from './wire.ts'
@@ -33,11 +34,12 @@ export class NatsInboxMessage implements InboxMessage {
   constructor(msg: JsMsg, context: InboxMessageContext, isBacklog: boolean) {
     this.#msg = msg
     this.#context = context
-    this.#replyTo = replySubject(msg.headers, context.connection.inboxPrefix)
+    const headers = headersIn(msg)
+    this.#replyTo = replySubject(headers, context.connection.inboxPrefix)
     this.content = readContent(msg, context, {
       isBacklog,
       replyTo: this.#replyTo,
-      repeats: repeatedSeq(msg.headers),
+      repeats: repeatedSeq(headers),
     })
   }
 

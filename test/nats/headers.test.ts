@@ -1,7 +1,7 @@
-import type { Msg } from 'nats'
+import type { JsMsg, Msg } from 'nats'
 import { describe, expect, it } from 'vitest'
 import { Headers, headersIn, ReceivedHeaders } from '../../src/nats/headers.ts'
-import { testConnection } from '../contract/fixtures.ts'
+import { natsFixture, testConnection } from '../contract/fixtures.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
 
 const values = { A: 'one', 'Hf-State': 'paying|ż 🧾', 'Hf-Empty': '', 'Hf-Due': '12: 30' }
@@ -17,7 +17,7 @@ async function sentAndReceived(headers: Headers | undefined, payload = new Uint8
   return await received
 }
 
-function read(msg: Msg): Record<string, string> {
+function read(msg: JsMsg | Msg): Record<string, string> {
   return Object.fromEntries([...headersIn(msg)!].map(([name, [value]]) => [name, value!]))
 }
 
@@ -37,6 +37,18 @@ describe('headers', () => {
     const msg = await sentAndReceived(Headers.of(values))
 
     expect([...msg.headers!].map(([name, [value]]) => [name, value])).toEqual(Object.entries(values))
+  })
+
+  it('come as they were sent with a message of JetStream', async () => {
+    const { connection, namespace } = await natsFixture()
+    const { event, eventStream } = namespace.subjects
+    const headers = Headers.of(values)
+    await connection.publish(event({ workflow: 'order', id: 'o-1' }), new Uint8Array(3), { headers })
+
+    const msg = await (await connection.nc.jetstream().consumers.get(eventStream)).next()
+
+    expect(headersIn(msg!)).toBeInstanceOf(ReceivedHeaders)
+    expect(read(msg!)).toEqual(values)
   })
 
   it('are not there when none were sent', async () => {
