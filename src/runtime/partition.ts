@@ -286,6 +286,7 @@ export class Partition implements InboxListener {
       return undefined
     }
     const checked = checkDelivery(workflow, content)
+    // In this order: behind what is spread, V8 of Node 20 takes microseconds to add a name.
     if (checked.type === 'accepted') return { message, ...checked.delivery }
     this.#refusals.reject(message, checked)
     return undefined
