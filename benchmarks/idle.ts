@@ -73,10 +73,10 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
   })
   const begunAt = performance.now()
   const startsPerSecond = await crowd.start()
-  let restingMs = Infinity
+  let restingMs: number | undefined
   await crowd.rest(async () => {
     const { resident } = await measure(first, false)
-    if (resident === 0) restingMs = Math.min(restingMs, performance.now() - begunAt - passivateAfterMs)
+    if (resident === 0) restingMs ??= performance.now() - begunAt - passivateAfterMs
     return resident
   })
   const busy = await measure(first, false)
@@ -95,7 +95,7 @@ async function run({ servers, interrupted }: Surroundings): Promise<Record<strin
   await check(crowd)
   return {
     startsPerSecond: Math.round(startsPerSecond),
-    recordsPerSecond: Math.round((instances / restingMs) * 1000),
+    recordsPerSecond: Math.round((instances / restingMs!) * 1000),
     programMiB: rounded(program.rssMiB),
     freshMiB: rounded(fresh.rssMiB),
     freshHeapMiB: rounded(fresh.heapMiB),

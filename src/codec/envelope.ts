@@ -39,20 +39,19 @@
 import { mostGraceMs } from '../../actors/cancellation.ts'
 import type { ParentLink } from '../../actors/child-workflow.ts'
 import type {
-  CancelEnvelope,
+  AcquireMessage,
+  CancelMessage,
   Envelope,
   EnvelopeBase,
-  FailMessage,
-  PauseMessage,
-  SettleEnvelope,
+  GrantMessage,
+  SettleMessage,
   SourcePosition,
-  StartEnvelope,
+  StartMessage,
 } from '../../actors/envelope.ts'
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
 import { checkEvent } from '../../actors/event.ts'
 import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
-import type { LeafOutcome } from '../../actors/leaf-outcome.ts'
 import { lastPriority, mostPermits, poolWorkflow, type PermitHolder } from '../../actors/pool.ts'
 import { checkInstanceId, isName, nameForm } from '../workflow/address.ts'
 import { digest } from './digest.ts'
@@ -203,130 +202,104 @@ function unreadable(form: string, bytes: Uint8Array, error: unknown): RuntimeErr
   return new RuntimeError(malformed, message, { cause: error, fields: { sizeBytes: bytes.length } })
 }
 
-/**
- * What may be absent is assigned once the rest is there: to spread it in takes several times as long as everything else in
- * V8 of Node 20, and this runs twice for each envelope.
- */
-type Mutable<T> = T extends unknown ? { -readonly [K in keyof T]: T[K] } : never
-
 function checkEnvelope(content: unknown): Envelope {
   const fields = checkFields(malformed, '', content, envelopeShape)
-  const { cause, source } = fields
-  const envelope = checkMessage(fields)
-  if (isGiven(cause)) envelope.cause = cause as string
-  if (isGiven(source)) envelope.source = checkSource(source)
-  return envelope
-}
-
-function checkMessage(fields: Readonly<Record<string, unknown>>): Mutable<Envelope> {
-  const id = fields['id'] as string
-  const target = checkAddress('target', fields['target'])
-  const time = fields['time'] as number
-  const type = fields['type'] as Envelope['type']
-  switch (type) {
-    case 'start': {
-      const { input, parent } = checkFields(malformed, '', fields, startShape)
-      const start: Mutable<StartEnvelope> = {
-        type,
-        id,
-        target,
-        time,
-        input,
-        inputDigest: inputDigestOf(fields),
-      }
-      if (isGiven(parent)) start.parent = checkParent(parent)
-      return start
-    }
+  const base: EnvelopeBase = {
+    id: fields['id'] as string,
+    target: checkAddress('target', fields['target']),
+    time: fields['time'] as number,
+    ...(isGiven(fields['cause']) && { cause: fields['cause'] as string }),
+    ...(isGiven(fields['source']) && { source: checkSource(fields['source']) }),
+  }
+  switch (fields['type'] as Envelope['type']) {
+    case 'start':
+      return { type: 'start', ...base, ...checkStart(fields) }
     case 'send':
-      return { type, id, target, time, event: checkEnvelopeEvent(fields['event']) }
-    case 'settle': {
-      const { path, incarnation, index, attempt, details, outcome } = checkFields(
-        malformed,
-        '',
-        fields,
-        settleShape,
-      )
-      const settle: Mutable<SettleEnvelope> = {
-        type,
-        id,
-        target,
-        time,
-        path: path as string,
-        incarnation: incarnation as number,
-        outcome: checkOutcome(outcome),
-      }
-      if (isGiven(index)) settle.index = index as number
-      if (isGiven(attempt)) settle.attempt = attempt as number
-      if (isGiven(details)) settle.details = details
-      return settle
-    }
-    case 'cancel': {
-      const { force, graceMs, reason } = checkFields(malformed, '', fields, cancelShape)
-      const cancel: Mutable<CancelEnvelope> = { type, id, target, time, reason: reason as string }
-      if (force === true) cancel.force = force
-      if (isGiven(graceMs)) cancel.graceMs = graceMs as number
-      return cancel
-    }
+      return { type: 'send', ...base, event: checkEnvelopeEvent(fields['event']) }
+    case 'settle':
+      return { type: 'settle', ...base, ...checkSettle(fields) }
+    case 'cancel':
+      return { type: 'cancel', ...base, ...checkCancel(fields) }
     case 'pause':
-    case 'fail': {
-      const { reason } = checkFields(malformed, '', fields, pauseShape)
-      const message: Mutable<EnvelopeBase & (FailMessage | PauseMessage)> = { type, id, target, time }
-      if (isGiven(reason)) message.reason = reason as string
-      return message
-    }
+    case 'fail':
+      checkFields(malformed, '', fields, pauseShape)
+      return {
+        type: fields['type'] as 'fail' | 'pause',
+        ...base,
+        ...(isGiven(fields['reason']) && { reason: fields['reason'] as string }),
+      }
     case 'resume':
     case 'retry':
     case 'skip':
-      return { type, id, target, time }
+      return { type: fields['type'] as 'resume' | 'retry' | 'skip', ...base }
     case 'edit': {
       const { context, revision, value } = checkFields(malformed, '', fields, editShape)
-      return { type, id, target, time, revision: revision as number, value, context }
+      return { type: 'edit', ...base, revision: revision as number, value, context }
     }
-    case 'acquire': {
-      const { permits, priority, size } = checkFields(malformed, '', fields, acquireShape)
-      return {
-        type,
-        id,
-        target,
-        time,
-        holder: checkHolder(fields),
-        permits: permits as number,
-        priority: priority as number,
-        size: size as number,
-      }
-    }
+    case 'acquire':
+      return { type: 'acquire', ...base, ...checkAcquire(fields) }
     case 'release':
-      return { type, id, target, time, holder: checkHolder(fields) }
-    case 'grant': {
-      const { pool, path, incarnation } = checkFields(malformed, '', fields, grantShape)
-      return {
-        type,
-        id,
-        target,
-        time,
-        pool: pool as string,
-        path: path as string,
-        incarnation: incarnation as number,
-      }
-    }
+      return { type: 'release', ...base, holder: checkHolder(fields) }
+    case 'grant':
+      return { type: 'grant', ...base, ...checkGrant(fields) }
+  }
+}
+
+function checkStart(fields: Readonly<Record<string, unknown>>): Omit<StartMessage, 'type'> {
+  checkFields(malformed, '', fields, startShape)
+  return {
+    input: fields['input'],
+    inputDigest: inputDigestOf(fields),
+    ...(isGiven(fields['parent']) && { parent: checkParent(fields['parent']) }),
   }
 }
 
 function checkParent(content: unknown): ParentLink {
   const { address, path, incarnation, depth, index } = checkFields(malformed, 'parent', content, parentShape)
-  const parent: Mutable<ParentLink> = {
+  return {
     address: checkAddress('parent.address', address),
     path: path as string,
     incarnation: incarnation as number,
     depth: depth as number,
+    ...(isGiven(index) && { index: index as number }),
   }
-  if (isGiven(index)) parent.index = index as number
-  return parent
 }
 
-function checkOutcome(content: unknown): LeafOutcome {
-  const { status, output, error } = checkFields(malformed, 'outcome', content, outcomeShape)
-  return status === 'done' ? { status, output } : { status: 'error', error }
+function checkSettle(fields: Readonly<Record<string, unknown>>): Omit<SettleMessage, 'type'> {
+  const { path, incarnation, index, attempt, details, outcome } = checkFields(
+    malformed,
+    '',
+    fields,
+    settleShape,
+  )
+  const { status, output, error } = checkFields(malformed, 'outcome', outcome, outcomeShape)
+  return {
+    path: path as string,
+    incarnation: incarnation as number,
+    ...(isGiven(index) && { index: index as number }),
+    ...(isGiven(attempt) && { attempt: attempt as number }),
+    ...(isGiven(details) && { details }),
+    outcome: status === 'done' ? { status, output } : { status: 'error', error },
+  }
+}
+
+function checkCancel(fields: Readonly<Record<string, unknown>>): Omit<CancelMessage, 'type'> {
+  const { force, graceMs, reason } = checkFields(malformed, '', fields, cancelShape)
+  return {
+    reason: reason as string,
+    ...(force === true && { force }),
+    ...(isGiven(graceMs) && { graceMs: graceMs as number }),
+  }
+}
+
+function checkAcquire(fields: Readonly<Record<string, unknown>>): Omit<AcquireMessage, 'type'> {
+  const { permits, priority, size } = checkFields(malformed, '', fields, acquireShape)
+  return {
+    holder: checkHolder(fields),
+    permits: permits as number,
+    priority: priority as number,
+    size: size as number,
+  }
 }
 
 /** Only a pool gives permits. */
@@ -338,6 +311,11 @@ function checkHolder(fields: Readonly<Record<string, unknown>>): PermitHolder {
     path: path as string,
     incarnation: incarnation as number,
   }
+}
+
+function checkGrant(fields: Readonly<Record<string, unknown>>): Omit<GrantMessage, 'type'> {
+  const { pool, path, incarnation } = checkFields(malformed, '', fields, grantShape)
+  return { pool: pool as string, path: path as string, incarnation: incarnation as number }
 }
 
 /** JSON publishers of many languages write null for what is absent. */

@@ -15,7 +15,8 @@ export interface ScanRecordsOptions extends Pick<ScanOptions, 'filters' | 'signa
 }
 
 /**
- * The summary of every record on those subjects that is wanted, each at least once: one that is written meanwhile can come again.
+ * The summary of every record on those subjects that is wanted, each at least once: one that is written meanwhile can come
+ * again.
  *
  * @throws as `scanStream`; what `mark` throws
  */

@@ -85,11 +85,15 @@ export async function* scanBatches(
   const { signal } = options
   signal?.throwIfAborted()
   const attempted = { what: `read ${stream}`, subject: options.filters.join(', ') }
+  /** Ends the request that is under way when the reader has had enough. */
+  const left = new AbortController()
+  const over = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal])
   try {
     const consumer = await withSignal(createConsumer(connection, stream, options), signal)
     try {
-      yield* readAll(connection, stream, consumer, options)
+      yield* readAll(connection, stream, consumer, { ...options, signal: over })
     } finally {
+      left.abort()
       // Should this fail, the server removes the consumer by itself after a while.
       connection.jsm.consumers.delete(stream, consumer.name).catch(() => {})
     }
@@ -130,53 +134,47 @@ async function* readAll(
   consumer: { readonly name: string; readonly num_pending: number },
   { batchSize = defaultBatchSize, every, signal, through }: ScanOptions,
 ): AsyncGenerator<readonly ScannedMessage[], void, undefined> {
-  const stop = new AbortController()
-  const over = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
   const pull = (pending: number) => {
     const wanted = Math.max(Math.min(batchSize, pending), 1)
-    const batch = pullBatch(connection, `${stream}.${consumer.name}`, wanted, over)
+    const coming = pullBatch(connection, `${stream}.${consumer.name}`, wanted, signal)
     // Heard when it is waited for, which it is not when the reader has had enough.
-    batch.catch(() => {})
-    return { batch, wanted }
+    coming.catch(() => {})
+    return { coming, wanted }
   }
   let count = 0
   let pending = consumer.num_pending
   let lastSeq = through
   let emptyBatches = 0
   let next: ReturnType<typeof pull> | undefined
-  try {
-    while (pending > 0 || through !== undefined) {
-      const { batch: coming, wanted } = next ?? pull(pending)
-      const batch = await coming
-      emptyBatches = batch.length === 0 ? emptyBatches + 1 : 0
-      if (emptyBatches > (pending > 0 ? mostEmptyBatches : mostIdleBatches)) throw lostOnTheWay(stream)
-      const messages: ScannedMessage[] = []
-      let isOver = false
-      for (const msg of batch) {
-        const place = placeOf(msg.reply!)
-        count += 1
-        if (place.deliverySeq !== count) throw lostOnTheWay(stream)
-        messages.push({ place, msg })
-        pending = place.pending
-        isOver = lastSeq !== undefined && place.seq >= lastSeq
-        isOver ||= every !== undefined && count === consumer.num_pending
-        if (isOver) break
-      }
-      // The server fetches the next ones while these are read.
-      next = !isOver && batch.length === wanted && pending > 0 ? pull(pending) : undefined
-      yield messages
-      if (isOver) return
-      signal?.throwIfAborted()
-      // A batch also ends early where the server comes upon a message that was displaced: that says nothing about the rest.
-      if (batch.length < wanted) {
-        pending = (await connection.jsm.consumers.info(stream, consumer.name)).num_pending
-      }
-      if (pending > 0 && lastSeq === undefined && count >= consumer.num_pending) {
-        lastSeq = (await connection.jsm.streams.info(stream)).state.last_seq
-      }
+  while (pending > 0 || through !== undefined) {
+    const { coming, wanted } = next ?? pull(pending)
+    const batch = await coming
+    emptyBatches = batch.length === 0 ? emptyBatches + 1 : 0
+    if (emptyBatches > (pending > 0 ? mostEmptyBatches : mostIdleBatches)) throw lostOnTheWay(stream)
+    const messages: ScannedMessage[] = []
+    let isOver = false
+    for (const msg of batch) {
+      const place = placeOf(msg.reply!)
+      count += 1
+      if (place.deliverySeq !== count) throw lostOnTheWay(stream)
+      messages.push({ place, msg })
+      pending = place.pending
+      isOver = lastSeq !== undefined && place.seq >= lastSeq
+      isOver ||= every !== undefined && count === consumer.num_pending
+      if (isOver) break
     }
-  } finally {
-    stop.abort()
+    // The server fetches the next ones while these are read.
+    next = !isOver && batch.length === wanted && pending > 0 ? pull(pending) : undefined
+    yield messages
+    if (isOver) return
+    signal?.throwIfAborted()
+    // A batch also ends early where the server comes upon a message that was displaced: that says nothing about the rest.
+    if (batch.length < wanted) {
+      pending = (await connection.jsm.consumers.info(stream, consumer.name)).num_pending
+    }
+    if (pending > 0 && lastSeq === undefined && count >= consumer.num_pending) {
+      lastSeq = (await connection.jsm.streams.info(stream)).state.last_seq
+    }
   }
 }
 

@@ -261,11 +261,12 @@ describe('bad input', () => {
   })
 
   it('wrong options are refused all at once, each with its field', async () => {
-    const creating = createNode({ workflows: [], partitions: 0, replicas: 2, leaseTtl: '1ms', name: 'a b' })
+    const wrong = { leaseTtl: '1ms', maxResting: 0, name: 'a b', partitions: 0, replicas: 2 } as const
+    const creating = createNode({ ...wrong, workflows: [] })
 
     await expect(creating).rejects.toMatchObject({
       code: 'OPTIONS_INVALID',
-      message: expect.stringMatching(/leaseTtl.*partitions.*replicas.*name.*workflows/) as string,
+      message: expect.stringMatching(/leaseTtl.*maxResting.*partitions.*replicas.*name.*workflows/) as string,
     })
   })
 })
