@@ -180,6 +180,11 @@ export class Draft {
     return this.#stepping.outbox.hasDelivered
   }
 
+  /** True when actions are among them. */
+  get hasActed(): boolean {
+    return this.#stepping.outbox.hasActed
+  }
+
   /** Type of the last event that changed anything. */
   get lastEvent(): string {
     return this.#stepping.lastEvent

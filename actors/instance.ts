@@ -309,13 +309,14 @@ export class Instance<D extends Delivery> {
   }
 
   /**
-   * Leaves memory once the turn under way is stored, and what its activities have told. Envelopes that wait are left
-   * unsettled, for the next owner.
+   * Leaves memory once the turn under way is stored, what its activities have told, and that its actions have run: the next
+   * owner would run them again. Envelopes that wait are left unsettled, for the next owner.
    */
   finish(): void {
     this.#finishing = true
     this.#queue.forgetDeliveries()
-    if (this.#state === 'idle' && this.#isHolding) this.#commit(this.#host.now())
+    const owesCommit = this.#isHolding || this.#draft?.hasActed === true
+    if (this.#state === 'idle' && owesCommit) this.#commit(this.#host.now())
     else if (this.#queue.isEmpty && this.#state !== 'committing' && this.#state !== 'ended') this.#end()
   }
 

@@ -42,6 +42,7 @@ export class Outbox {
   /** Those that are undelivered, by effect id. */
   readonly #entries = new Map<string, OutboxEntry>()
   #hasDelivered = false
+  #hasActed = false
   #chunkBytes = 0
 
   constructor(context: OutboxContext, entries: readonly OutboxEntry[]) {
@@ -64,6 +65,11 @@ export class Outbox {
   /** True when the stored record lists entries that have been delivered since. */
   get hasDelivered(): boolean {
     return this.#hasDelivered
+  }
+
+  /** True when actions are among them: nobody would know that they have run, as who gets a message twice knows. */
+  get hasActed(): boolean {
+    return this.#hasActed
   }
 
   /** Whether what it holds leaves no room in a record for much more. */
@@ -188,12 +194,16 @@ export class Outbox {
 
   /** Notes that an entry has been delivered: the next record no longer lists it. */
   markDelivered(effectId: string): void {
-    if (this.#remove(effectId)) this.#hasDelivered = true
+    const isAction = this.isAction(effectId)
+    if (!this.#remove(effectId)) return
+    this.#hasDelivered = true
+    this.#hasActed ||= isAction
   }
 
   /** The entries, to be stored. What has been delivered is forgotten. */
   list(): readonly OutboxEntry[] {
     this.#hasDelivered = false
+    this.#hasActed = false
     if (this.#entries.size === 0) return none
     return Array.from(this.#entries.values(), entry => this.#withoutContext(entry))
   }

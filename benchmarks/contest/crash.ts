@@ -20,7 +20,8 @@ export interface Crashing {
 
 /**
  * W4: killed when half of all steps have begun. Recovered is when every instance that had not ended takes steps again, or
- * has ended since; it counts from the kill, as the time to serving does.
+ * has ended since; it counts from the kill, as the time to serving does. A step is in flight from its beginning until the
+ * next one of its instance begins, by when its result is durable; the last one, until its end.
  */
 export function crash(subject: Crashing): Run {
   return async ({ count, run }, metering) => {
@@ -43,8 +44,6 @@ export function crash(subject: Crashing): Run {
     })
     const seconds = (performance.now() - startedAt) / 1000
     const beginnings = begun(diary)
-    const before = beginnings.filter(({ at }) => at <= killedAt)
-    const ended = diary.read().filter(([what, , , at]) => what === 'end' && Number(at) <= killedAt)
     const distinct = new Set(beginnings.map(({ id, step }) => `${id} ${step}`))
     if (distinct.size !== count * stepCount)
       throw new Error(`${distinct.size} of ${count * stepCount} steps have begun`)
@@ -55,11 +54,20 @@ export function crash(subject: Crashing): Run {
     const figures = {
       recoveredMs: Math.max(0, ...firstAgain.values()) - killedAt,
       servingMs,
-      stepsInFlight: before.length - ended.length,
+      stepsInFlight: inFlight(diary, killedAt),
       stepsTwice: beginnings.length - distinct.size,
     }
     return { checked: count, figures, latencies: [], seconds }
   }
+}
+
+/** How many steps were in flight at that moment: of each instance that had begun one, and not ended the last. */
+function inFlight(diary: DiaryReader, moment: number): number {
+  const ends = new Map<string, number>()
+  for (const [what, id, , at] of diary.read()) {
+    if (Number(at) <= moment) ends.set(id!, (ends.get(id!) ?? 0) + (what === 'end' ? 1 : 0))
+  }
+  return [...ends.values()].filter(count => count < stepCount).length
 }
 
 interface Beginning {

@@ -729,6 +729,30 @@ describe('an instance', () => {
     expect([idle.endings, working.endings]).toEqual([[undefined], [undefined]])
   })
 
+  it('stores that its action has run when it is to finish, so that the next owner does not run it again', () => {
+    const bench = running()
+    bench.deliver(send('SHOUT'))
+    bench.store()
+    bench.instance.delivered((bench.effects[0] as { effectId: string }).effectId)
+
+    bench.instance.finish()
+    const record = bench.store()
+
+    expect(record.outbox).toEqual([])
+    expect(bench.endings).toEqual([undefined])
+  })
+
+  it('stores nothing when it is to finish for a message that has arrived: whoever gets it again knows', () => {
+    const bench = running()
+    bench.deliver(send('EMIT'))
+    bench.store()
+    bench.instance.delivered((bench.effects[0] as { effectId: string }).effectId)
+
+    bench.instance.finish()
+
+    expect(bench.endings).toEqual([undefined])
+  })
+
   it('stores the turn under way when it is to finish, and leaves the envelopes that wait to the next owner', () => {
     const bench = running()
     bench.deliver(send('ADD', 'under way'))
