@@ -58,6 +58,8 @@ const square = defineWorkflow(
       done: { type: 'final' },
     },
   }),
+  // Else one that throws would wait for somebody to see to it, and the bulk for that.
+  { onError: 'fail' },
 )
 
 const squares = defineWorkflow(

@@ -21,6 +21,7 @@ import { ProgressLine } from './progress-line.ts'
 import { printFigures, runScript, type Surroundings } from './script.ts'
 import { readSettings } from './settings.ts'
 import { rounded } from './spread.ts'
+import { untilSoMany } from './until.ts'
 
 const help = `Runs a bulk of many children while its node is killed again and again, and checks every result.
 
@@ -137,21 +138,23 @@ async function run({ servers, interrupted }: Surroundings): Promise<Figures> {
   }
 }
 
-/** Waits until so many children are over, and answers how many are. */
-async function reach(handle: InstanceHandle<Squares>, wanted: number, signal: AbortSignal): Promise<number> {
-  const { children } = settings
-  for (;;) {
-    const snapshot = await look(handle, signal)
-    const bulk = snapshot?.activities[0]?.bulk
-    const completed = snapshot?.matches('done') === true ? children : (bulk?.completed ?? 0)
-    progress.count(completed, children, 'children are over')
-    if (completed >= wanted) return completed
-    await pause(lookEveryMs, undefined, { signal })
+/**
+ * Waits until so many children are over, and answers how many are.
+ *
+ * @throws Error when two minutes change nothing
+ */
+function reach(handle: InstanceHandle<Squares>, wanted: number, signal: AbortSignal): Promise<number> {
+  const { children: all } = settings
+  const look = async () => {
+    const snapshot = await lookAt(handle, signal)
+    if (snapshot?.matches('done') === true) return all
+    return snapshot?.activities[0]?.bulk?.completed ?? 0
   }
+  return untilSoMany(wanted, 'children are over', look, { all, everyMs: lookEveryMs, progress, signal })
 }
 
 /** The parent as last committed; undefined also when NATS was too busy to tell. */
-async function look(
+async function lookAt(
   handle: InstanceHandle<Squares>,
   signal: AbortSignal,
 ): Promise<InstanceSnapshot<Squares> | undefined> {

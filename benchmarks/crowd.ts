@@ -9,12 +9,13 @@ import {
 } from '../src/index.ts'
 import { inLanes } from './lanes.ts'
 import type { ProgressLine } from './progress-line.ts'
+import { untilSoMany } from './until.ts'
 
 /** How many starts or reads are on their way at a time. */
 const concurrency = 512
 const lookEveryMs = 200
-/** What does not get any further for so long has been lost. */
-const stuckAfterMs = 120_000
+/** What NATS has not answered by then, however often it is asked, it never will. */
+const giveUpAfterMs = 120_000
 
 export interface CrowdOptions {
   readonly client: Client
@@ -96,21 +97,7 @@ export class Crowd<TWorkflow extends Workflow> {
    */
   async reach(what: string, look: () => Promise<number>): Promise<void> {
     const { count, interrupted: signal, progress } = this.#options
-    let last = -1
-    let movedAt = 0
-    for (;;) {
-      const soFar = await look()
-      progress.count(soFar, count, what)
-      if (soFar >= count) return
-      const now = performance.now()
-      if (soFar !== last) {
-        last = soFar
-        movedAt = now
-      } else if (now - movedAt > stuckAfterMs) {
-        throw new Error(`only ${soFar} of ${count} ${what}`)
-      }
-      await pause(lookEveryMs, undefined, { signal })
-    }
+    await untilSoMany(count, what, look, { everyMs: lookEveryMs, progress, signal })
   }
 
   /** Looks until all of them are stored and none is in memory. */
@@ -130,7 +117,7 @@ export class Crowd<TWorkflow extends Workflow> {
 
   /** Does again what NATS was too busy to answer: what may be done twice. */
   async #whileBusy<T>(work: () => Promise<T>): Promise<T> {
-    const giveUpAt = performance.now() + stuckAfterMs
+    const giveUpAt = performance.now() + giveUpAfterMs
     for (;;) {
       try {
         return await work()

@@ -10,7 +10,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 
 import { connect } from '../src/index.ts'
 import { randomFrom } from '../test/support/random.ts'
@@ -23,6 +22,7 @@ import { printFigures, runScript, type Surroundings } from './script.ts'
 import type { MeasureOrder } from './served-node.ts'
 import { readSettings } from './settings.ts'
 import { rounded, spreadOf } from './spread.ts'
+import { untilSoMany } from './until.ts'
 
 const help = `Kills a node again and again while retries wait, and checks every attempt.
 
@@ -133,12 +133,8 @@ async function runIn(
 
 /** Waits until the node has begun so many attempts. */
 async function reach(node: RetriesNode, wanted: number, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const { begun } = await node.ask({ type: 'count' }, 'counted')
-    progress.count(Math.min(begun, wanted), wanted, 'attempts have begun')
-    if (begun >= wanted) return
-    await pause(lookEveryMs, undefined, { signal })
-  }
+  const begun = async () => Math.min((await node.ask({ type: 'count' }, 'counted')).begun, wanted)
+  await untilSoMany(wanted, 'attempts have begun', begun, { everyMs: lookEveryMs, progress, signal })
 }
 
 /** What the records say of those instances that there are. */

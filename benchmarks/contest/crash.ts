@@ -1,8 +1,8 @@
 import { inLanes } from '../lanes.ts'
+import { untilSoMany } from '../until.ts'
 import type { Run } from './contestant.ts'
 import type { DiaryReader } from './diary.ts'
 import { stepCount } from './steps.ts'
-import { untilSoMany } from './until.ts'
 
 /** How long a step takes. */
 export const stepMs = 200

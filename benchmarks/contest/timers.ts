@@ -1,8 +1,8 @@
 import { inLanes } from '../lanes.ts'
+import { untilSoMany } from '../until.ts'
 import type { Run } from './contestant.ts'
 import type { DiaryReader } from './diary.ts'
 import { Histogram } from './histogram.ts'
-import { untilSoMany } from './until.ts'
 
 /** Instances with one timer each. */
 export interface Timers {
