@@ -86,6 +86,7 @@ export class NatsConnection implements AsyncDisposable {
   #isUp = true
   #reconnections = 0
   #closing: Promise<void> | undefined
+  #turn: Promise<void> | undefined
   #maxPayloadBytes: number
 
   constructor(nc: LibraryConnection, jsm: JetStreamManager, settings: ConnectionSettings) {
@@ -128,6 +129,19 @@ export class NatsConnection implements AsyncDisposable {
   onClosed(listener: (error: Error) => void): () => void {
     this.#closed.add(listener)
     return () => this.#closed.delete(listener)
+  }
+
+  /**
+   * Resolves at the end of this turn of the event loop: what those ask that have waited for it goes out in one write. A
+   * write for each of many reads costs a sixth of all that is done for them.
+   */
+  turnEnds(): Promise<void> {
+    return (this.#turn ??= new Promise(resolve => {
+      setImmediate(() => {
+        this.#turn = undefined
+        resolve()
+      })
+    }))
   }
 
   /**

@@ -47,6 +47,7 @@ export async function readEntryNearby(
   signal?: AbortSignal,
 ): Promise<Entry | undefined> {
   const api = `$JS.API.DIRECT.GET.${stream}.${subject}`
+  await connection.turnEnds()
   const answer = await connection.request(api, undefined, { signal })
   const headers = headersIn(answer)
   const code = headers?.code ?? 0
