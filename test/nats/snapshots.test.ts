@@ -65,8 +65,10 @@ describe('NatsSnapshots', () => {
     const sentBefore = connection.nc.stats().outMsgs
 
     clock.advance(30_000)
+    await connection.turnEnds()
     const sentAfterFirst = connection.nc.stats().outMsgs
     clock.advance(30_000)
+    await connection.turnEnds()
     const sentAfterSecond = connection.nc.stats().outMsgs
 
     expect([sentAfterFirst, sentAfterSecond]).toEqual([sentBefore, sentBefore + 1])
