@@ -44,6 +44,20 @@ describe('NatsStore', () => {
     expect(await store.load(address)).toMatchObject({ record: { counter: 2 }, revision })
   })
 
+  it('asks for all that is loaded within one turn of the event loop at its end', async () => {
+    const { connection, namespace } = await natsFixture()
+    const store = new NatsStore(connection, namespace, { hasOneCopy: true })
+    const before = connection.nc.stats().outMsgs
+
+    const loading = ['o-1', 'o-2'].map(id => store.load({ workflow: 'order', id }))
+    const within = connection.nc.stats().outMsgs
+    await connection.turnEnds()
+    const after = connection.nc.stats().outMsgs
+    await Promise.all(loading)
+
+    expect([within, after]).toEqual([before, before + 2])
+  })
+
   it('says that the outcome is unknown when the answer to a commit was lost, and whose commit it was', async () => {
     const server = await ownServer()
     const { namespace } = await natsFixture({ url: server.url })
