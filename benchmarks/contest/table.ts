@@ -124,7 +124,17 @@ function surroundingsOf(measurements: readonly Measurement[]): string {
       Object.entries(of).map(([key, value]) => `${key} ${String(value)}`)
     return `- ${name}: ${[...pairs(ran), ...pairs(settings)].join(', ')}; survives: ${durability}\n`
   })
-  return `${last.machine}; ${last.date.slice(0, 10)}; commit ${last.commit}\n\n${lines.join('')}`
+  return `${last.machine}; ${last.date.slice(0, 10)}; ${commitsOf(measurements)}\n\n${lines.join('')}`
+}
+
+/** The commit that was measured; of several, with which workloads. */
+function commitsOf(measurements: readonly Measurement[]): string {
+  const measured = new Map<string, Set<string>>()
+  for (const { commit, workload } of measurements) {
+    measured.set(commit, (measured.get(commit) ?? new Set()).add(workload))
+  }
+  if (measured.size === 1) return `commit ${[...measured.keys()].join()}`
+  return Array.from(measured, ([commit, of]) => `commit ${commit}: ${[...of].join(', ')}`).join('; ')
 }
 
 function whole(value: number): string {
