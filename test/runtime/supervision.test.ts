@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { setup } from 'xstate'
 
+import { partitionsFor } from '../../actors/assignment.ts'
 import {
   activity,
   connect,
@@ -42,12 +43,23 @@ const struggler = defineWorkflow(
   }),
 )
 
-function answering(nodes: readonly NodeSummary[]): Extract<NodeSummary, { isAnswering: true }>[] {
+type AnsweringNode = Extract<NodeSummary, { isAnswering: true }>
+
+function answering(nodes: readonly NodeSummary[]): AnsweringNode[] {
   return nodes.filter(node => node.isAnswering)
 }
 
 function instancesIn(nodes: readonly NodeSummary[]): readonly SupervisedInstance[] {
   return answering(nodes).flatMap(({ children }) => children.flatMap(partition => partition.children))
+}
+
+/** Whether it serves what is its own among those nodes, and waits for nothing else. */
+function hasItsShare({ children, name }: AnsweringNode, names: readonly string[]): boolean {
+  const share = partitionsFor(name, names, partitions)
+  return (
+    children.length === share.size &&
+    children.every(({ partition, state }) => share.has(partition) && state === 'owned.serving')
+  )
 }
 
 async function connected(namespace: string): Promise<Client> {
@@ -58,15 +70,20 @@ describe('the supervision tree', () => {
   it('has every node, each with its partitions, and none of them twice', { timeout: 60_000 }, async () => {
     const namespace = freshNamespace()
     const before = Date.now()
-    const nodes = await Promise.all(['a', 'b', 'c'].map(name => startNode({ namespace, name, partitions })))
-    const serving = () => nodes.reduce((sum, node) => sum + node.status().partitions.serving, 0)
-    await until(() => serving() === partitions && nodes.every(node => node.status().partitions.serving < 6))
+    const names = ['a', 'b', 'c']
+    await Promise.all(names.map(name => startNode({ namespace, name, partitions })))
     await using client = await connected(namespace)
+    let tree = await client.tree({ depth: 'partitions' })
+    // A node that has not heard of all the others waits for partitions that are theirs, and says so.
+    await until(async () => {
+      tree = await client.tree({ depth: 'partitions' })
+      const all = answering(tree)
+      return all.length === names.length && all.every(node => hasItsShare(node, names))
+    })
 
     const alive = await client.nodes()
-    const tree = await client.tree({ depth: 'partitions' })
 
-    expect(alive.map(({ name }) => name)).toEqual(['a', 'b', 'c'])
+    expect(alive.map(({ name }) => name)).toEqual(names)
     const reports = answering(alive)
     expect(reports.map(({ children }) => children)).toEqual([[], [], []])
     expect(new Set(reports.map(({ incarnation }) => incarnation)).size).toBe(3)
