@@ -21,7 +21,8 @@ export interface Crashing {
 /**
  * W4: killed when half of all steps have begun. Recovered is when every instance that had not ended takes steps again, or
  * has ended since; it counts from the kill, as the time to serving does. A step is in flight from its beginning until the
- * next one of its instance begins, by when its result is durable; the last one, until its end.
+ * next one of its instance begins, by when its result is durable; the last one, until its end. One that begins again though
+ * the next one had begun was durable and is undone.
  */
 export function crash(subject: Crashing): Run {
   return async ({ count, run }, metering) => {
@@ -56,6 +57,7 @@ export function crash(subject: Crashing): Run {
       servingMs,
       stepsInFlight: inFlight(diary, killedAt),
       stepsTwice: beginnings.length - distinct.size,
+      stepsUndone: undone(beginnings, killedAt),
     }
     return { checked: count, figures, latencies: [], seconds }
   }
@@ -68,6 +70,15 @@ function inFlight(diary: DiaryReader, moment: number): number {
     if (Number(at) <= moment) ends.set(id!, (ends.get(id!) ?? 0) + (what === 'end' ? 1 : 0))
   }
   return [...ends.values()].filter(count => count < stepCount).length
+}
+
+/** How many steps began after that moment though the next one of their instance had begun before. */
+function undone(beginnings: readonly Beginning[], moment: number): number {
+  const furthest = new Map<string, number>()
+  for (const { at, id, step } of beginnings) {
+    if (at <= moment) furthest.set(id, Math.max(furthest.get(id) ?? 0, Number(step)))
+  }
+  return beginnings.filter(({ at, id, step }) => at > moment && Number(step) < (furthest.get(id) ?? 0)).length
 }
 
 interface Beginning {

@@ -42,7 +42,8 @@ export const plans: Readonly<Record<string, Plan>> = {
     concurrencies: [100_000],
     concurrentlyOf: 'idle instances',
     count: 'concurrency',
-    title: 'W5: idle instances, a thousand of which are woken',
+    title:
+      'W5: idle instances, a thousand of which are woken after a restart, and a thousand half a minute later',
     unit: 'starts',
   },
   family: {
