@@ -13,9 +13,14 @@
  * While messages are on their way the next ones gather, and so do those of one turn of the event loop: what an answer
  * brings about for many instances goes together. A message alone goes at the end of that turn, so a quiet system waits
  * for nothing; many go as one atomic batch (ADR-50), which costs server and client a fraction of as many single
- * writes, but more than a few of them. A batch is all or nothing: one message that the server refuses, for its
- * revision or its id, refuses all. So does a server that has too many batches open already, or a leader that was
- * elected in the middle and has seen only the end. Then each goes singly, and only the one that deserves it fails.
+ * writes, but more than a few of them. With one replica the server makes files for each batch and removes them again,
+ * which takes as much of its processor time as a hundred messages. So few that have gathered during a batch wait for what
+ * the answer to that brings about: fewer and larger batches are worth more than a server that is never idle, the more so
+ * the more nodes write. Many go at once, before the answers are heard: the server works while those are worked on.
+ *
+ * A batch is all or nothing: one message that the server refuses, for its revision or its id, refuses all. So does a
+ * server that has too many batches open already, or a leader that was elected in the middle and has seen only the end.
+ * Then each goes singly, and only the one that deserves it fails.
  *
  * Messages leave in the order they came, and nothing leaves while a batch is under way, so the messages of one sender
  * are stored in its order. An answer that does not come leaves the outcome of the whole batch unknown, which callers
@@ -45,7 +50,9 @@ interface Waiting extends BatchMessage {
 
 /** Below this many a batch costs more than single writes. */
 const leastTogether = 16
-const mostTogether = 400
+const mostTogether = 512
+/** From so many on the server has more to do with them than with the batch as such. */
+const manyTogether = 128
 /** How many single writes may be on their way before the next ones gather. */
 const mostSingly = 8
 
@@ -135,10 +142,10 @@ export class GroupPublisher implements Publisher {
     }
   }
 
-  /** Many that have waited go at once, before the answers are heard: the server works while those are worked on. */
+  /** Called before its answers are heard. */
   #batchIsOver(): void {
     this.#isBatchUnderWay = false
-    if (this.#countTogether() >= leastTogether) this.#send()
+    if (this.#queue.length >= manyTogether) this.#send()
     else if (this.#queue.length > 0) this.#schedule()
   }
 

@@ -73,13 +73,28 @@ describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))('GroupPublisher', () =>
     expect(answers.map(({ duplicate }) => duplicate)).not.toContain(true)
   })
 
+  it('sends what has waited during a batch with what the answer to that brings about', async () => {
+    const { connection, publisher, stream } = await batchFixture()
+    const first = publishAll(publisher, numbered(stream, range(0, 20)))
+    await new Promise(setImmediate)
+    const during = publishAll(publisher, numbered(stream, range(20, 40)))
+    const broughtAbout = first.map(async (answer, index) => {
+      await answer
+      await Promise.all(publishAll(publisher, numbered(stream, [40 + index])))
+    })
+
+    await Promise.all([...during, ...broughtAbout])
+
+    expect(batchSizes(await storedIn(connection, stream))).toEqual([20, 40])
+  })
+
   it('sends more than a batch takes as several, in order', async () => {
     const { connection, publisher, stream } = await batchFixture()
 
-    const answers = await Promise.all(publishAll(publisher, numbered(stream, range(0, 420))))
+    const answers = await Promise.all(publishAll(publisher, numbered(stream, range(0, 532))))
 
-    expect(seqsOf(answers)).toEqual(range(1, 421))
-    expect(batchSizes(await storedIn(connection, stream))).toEqual([400, 20])
+    expect(seqsOf(answers)).toEqual(range(1, 533))
+    expect(batchSizes(await storedIn(connection, stream))).toEqual([512, 20])
   })
 
   it('stores the headers of its callers without those of a batch that they were in before', async () => {
