@@ -6,7 +6,6 @@
 import type { JsMsg, Msg, MsgHdrs } from 'nats'
 
 const firstLine = 'NATS/1.0'
-const encoder = new TextEncoder()
 
 /** Headers to be sent. */
 export class Headers {
@@ -50,7 +49,8 @@ export class Headers {
   }
 
   encode(): Uint8Array {
-    return encoder.encode(`${firstLine}\r\n${this.#lines}\r\n`)
+    // Out of a pool: a TextEncoder makes a buffer of its own for each, which takes four times as long.
+    return Buffer.from(`${firstLine}\r\n${this.#lines}\r\n`)
   }
 
   /** For the library, which asks nothing of headers that it sends but their bytes. */
