@@ -67,7 +67,10 @@ async function readPorts(
 
 /** Speaks just enough of the client protocol to ask JetStream for its account information. */
 async function probe(port: number, signal: AbortSignal): Promise<string | undefined> {
-  const socket = connect({ host: '127.0.0.1', port, signal })
+  // Given to the socket, the signal would keep a listener of each (Node 20).
+  const socket = connect({ host: '127.0.0.1', port })
+  const abort = () => socket.destroy()
+  signal.addEventListener('abort', abort)
   socket.on('error', () => undefined)
   socket.setTimeout(PROBE_TIMEOUT_MS, () => socket.destroy())
   // The lines of a socket that is destroyed do not end by themselves.
@@ -91,6 +94,7 @@ async function probe(port: number, signal: AbortSignal): Promise<string | undefi
   } catch {
     // Refused, closed or silent: not ready yet. The caller's signal decides when to give up.
   } finally {
+    signal.removeEventListener('abort', abort)
     socket.destroy()
   }
   return undefined
