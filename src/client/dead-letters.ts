@@ -1,5 +1,3 @@
-import { setMaxListeners } from 'node:events'
-
 import type { Address } from '../../actors/address.ts'
 import {
   replayOf,
@@ -186,8 +184,6 @@ export class DeadLetters {
   ): Promise<void> {
     const failure = new AbortController()
     const either = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal])
-    // Everything in the window listens.
-    setMaxListeners(0, either)
     const working = new Set<Promise<void>>()
     try {
       for await (const letter of this.#context.list.list(toLetterFilter(filter), either)) {

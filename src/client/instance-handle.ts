@@ -12,6 +12,7 @@ import type { Address } from '../../actors/address.ts'
 import type { EventObject } from '../../actors/event.ts'
 import { messageOf } from '../../actors/plain-error.ts'
 import { isFinal } from '../../actors/record.ts'
+import { onAbort } from '../abort.ts'
 import type { Directory } from '../nats/transport.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { ContextOf, EventOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
@@ -384,12 +385,11 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
   ): Promise<T> {
     let cleanUp = () => {}
     const cut = new Promise<never>((_, reject) => {
-      const onAbort = () => reject(signal?.reason as Error)
-      signal?.addEventListener('abort', onAbort)
+      const stop = onAbort(signal, () => reject(signal?.reason as Error))
       const timer =
         timeoutMs === undefined ? undefined : this.#context.clock.setTimer(timeoutMs, () => reject(late()))
       cleanUp = () => {
-        signal?.removeEventListener('abort', onAbort)
+        stop()
         timer?.cancel()
       }
     })

@@ -1,5 +1,6 @@
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { Clock, RecordListener, Snapshots, StoredRecord, WatchFilter } from '../../actors/ports.ts'
+import { onAbort } from '../abort.ts'
 import { pause } from '../nats/wait.ts'
 import type { Workflow } from '../workflow/define-workflow.ts'
 import { Feed } from './feed.ts'
@@ -35,9 +36,9 @@ export function watchRecords<TWorkflow extends Workflow>(
   const { capacity, signal } = options
   // A signal would cost more than all the rest.
   const watching: Watching = { isOver: false, stop() {} }
-  const onAbort = () => feed.end()
+  let stopAbort = () => {}
   const feed = new Feed<InstanceSnapshot<TWorkflow>>(capacity, () => {
-    signal?.removeEventListener('abort', onAbort)
+    stopAbort()
     watching.isOver = true
     watching.stop()
   })
@@ -45,7 +46,7 @@ export function watchRecords<TWorkflow extends Workflow>(
     feed.end()
     return feed
   }
-  signal?.addEventListener('abort', onAbort)
+  stopAbort = onAbort(signal, () => feed.end())
   let lastRevision = 0
   const listener = {
     record(stored: StoredRecord) {

@@ -1,6 +1,7 @@
 import { createInbox, nuid } from 'nats'
 import type { Subscription } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
+import { onAbort } from '../abort.ts'
 import type { NatsConnection } from './connection.ts'
 import { translate } from './errors.ts'
 
@@ -62,7 +63,7 @@ export class Replies {
       dispose()
       settle.failed(error)
     }
-    const abort = () => fail(signal!.reason)
+    let stopAbort = () => {}
     const timer =
       timeoutMs === undefined
         ? undefined
@@ -70,16 +71,15 @@ export class Replies {
     const dispose = () => {
       this.#waiting.delete(token)
       timer?.cancel()
-      signal?.removeEventListener('abort', abort)
+      stopAbort()
     }
     const answered = (bytes: Uint8Array) => {
       dispose()
       settle.answered(bytes)
     }
     this.#waiting.set(token, { answered, failed: fail })
-    if (signal?.aborted === true) abort()
-    else if (this.#failure !== undefined) fail(this.#failure)
-    else signal?.addEventListener('abort', abort, { once: true })
+    stopAbort = onAbort(signal, () => fail(signal!.reason))
+    if (this.#failure !== undefined) fail(this.#failure)
     return { answer, subject: `${this.#prefix}${token}`, dispose }
   }
 
