@@ -35,6 +35,20 @@ const subjectsOf = (stored: readonly StoredMessage[]) => stored.map(({ subject }
 const seqsOf = (answers: readonly Published[]) => answers.map(({ seq }) => seq)
 const alone = (count: number) => Array.from({ length: count }, () => 1)
 
+/** Sizes of batches: of a first one, of so many that come during that, and of one for each answer to the first. */
+async function batchesAfter(comingDuring: number): Promise<readonly number[]> {
+  const { connection, publisher, stream } = await batchFixture()
+  const first = publishAll(publisher, numbered(stream, range(0, many)))
+  await turn()
+  const during = publishAll(publisher, numbered(stream, range(100, 100 + comingDuring)))
+  const broughtAbout = first.map(async (answer, index) => {
+    await answer
+    await Promise.all(publishAll(publisher, numbered(stream, [50 + index])))
+  })
+  await Promise.all([...during, ...broughtAbout])
+  return batchSizes(await storedIn(connection, stream))
+}
+
 describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))('GroupPublisher', () => {
   it('sends a message that waits alone at once, as a single write', async () => {
     const { connection, publisher, stream } = await batchFixture()
@@ -73,19 +87,12 @@ describe.skipIf(!isAtLeast(serverVersion(), [2, 14, 3]))('GroupPublisher', () =>
     expect(answers.map(({ duplicate }) => duplicate)).not.toContain(true)
   })
 
-  it('sends what has waited during a batch with what the answer to that brings about', async () => {
-    const { connection, publisher, stream } = await batchFixture()
-    const first = publishAll(publisher, numbered(stream, range(0, 20)))
-    await new Promise(setImmediate)
-    const during = publishAll(publisher, numbered(stream, range(20, 40)))
-    const broughtAbout = first.map(async (answer, index) => {
-      await answer
-      await Promise.all(publishAll(publisher, numbered(stream, [40 + index])))
-    })
+  it('sends few that have waited during a batch with what the answer to that brings about', async () => {
+    expect(await batchesAfter(20)).toEqual([20, 40])
+  })
 
-    await Promise.all([...during, ...broughtAbout])
-
-    expect(batchSizes(await storedIn(connection, stream))).toEqual([20, 40])
+  it('sends many that have waited during a batch before its answers are heard', async () => {
+    expect(await batchesAfter(128)).toEqual([20, 128, 20])
   })
 
   it('sends more than a batch takes as several, in order', async () => {

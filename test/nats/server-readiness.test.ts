@@ -35,7 +35,7 @@ async function unreadyServer() {
 }
 
 describe('a server that is not ready', () => {
-  it('is asked until its JetStream answers, without piling up listeners on the signal', async () => {
+  it('is asked again and again without piling up listeners on the signal', async () => {
     const { askedFor, dir } = await unreadyServer()
     const giveUp = new AbortController()
     const ready = untilReady(dir, pid, giveUp.signal)
