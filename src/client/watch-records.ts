@@ -1,7 +1,6 @@
 import { isRuntimeError } from '../../actors/errors.ts'
 import type { Clock, RecordListener, Snapshots, StoredRecord, WatchFilter } from '../../actors/ports.ts'
-import { onAbort } from '../abort.ts'
-import { pause } from '../nats/wait.ts'
+import { onAbort, pause } from '../nats/wait.ts'
 import type { Workflow } from '../workflow/define-workflow.ts'
 import { Feed } from './feed.ts'
 import { toInstanceSnapshot, type InstanceSnapshot } from './instance-snapshot.ts'

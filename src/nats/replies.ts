@@ -1,9 +1,9 @@
 import { createInbox, nuid } from 'nats'
 import type { Subscription } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
-import { onAbort } from '../abort.ts'
 import type { NatsConnection } from './connection.ts'
 import { translate } from './errors.ts'
+import { onAbort } from './wait.ts'
 
 /** One answer that is waited for. */
 export interface ExpectedReply {

@@ -1,5 +1,22 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../actors/ports.ts'
-import { onAbort } from '../abort.ts'
+
+/**
+ * Calls back once when the signal aborts, at once if it has aborted. Answers how to stop listening.
+ *
+ * One signal may be given to any number of calls, as the one that ends a program is. So Node's warning of a leak, which comes
+ * with more than ten listeners, is turned off for it.
+ */
+export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal === undefined) return () => {}
+  if (signal.aborted) {
+    listener()
+    return () => {}
+  }
+  setMaxListeners(0, signal)
+  signal.addEventListener('abort', listener, { once: true })
+  return () => signal.removeEventListener('abort', listener)
+}
 
 /** The promise, or the signal's reason if it aborts first. What the promise stands for goes on unwatched then. */
 export function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
