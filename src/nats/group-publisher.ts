@@ -142,7 +142,6 @@ export class GroupPublisher implements Publisher {
     }
   }
 
-  /** Called before its answers are heard. */
   #batchIsOver(): void {
     this.#isBatchUnderWay = false
     if (this.#queue.length >= manyTogether) this.#send()
