@@ -32,10 +32,14 @@ function throughput(plan: Plan, groups: readonly Group[]): string | undefined {
   return plot({ title, x: { label: whatIsMany(plan), scale: 'log' }, y }, lines)
 }
 
-/** At the highest concurrency. */
+/** At the highest concurrency of those at which most were measured. */
 function latency(plan: Plan, groups: readonly Group[]): string | undefined {
-  const most = Math.max(...groups.map(({ first }) => first.concurrency))
-  const chosen = groups.filter(({ first }) => first.concurrency === most)
+  const byConcurrency = new Map<number, readonly Group[]>()
+  for (const group of groups.toSorted((a, b) => b.first.concurrency - a.first.concurrency)) {
+    const { concurrency } = group.first
+    byConcurrency.set(concurrency, [...(byConcurrency.get(concurrency) ?? []), group])
+  }
+  const [[most, chosen] = [0, []]] = [...byConcurrency].toSorted(([, a], [, b]) => b.length - a.length)
   const share = (rarity: number) => `${Number((100 * (1 - 1 / rarity)).toPrecision(3))} %`
   const title = `${plan.title}; ${most.toLocaleString('en')} ${whatIsMany(plan)}`
   const x: Axis = { label: 'share that is not slower', scale: 'log', show: share }
