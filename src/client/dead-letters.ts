@@ -9,6 +9,7 @@ import {
 import type { Envelope } from '../../actors/envelope.ts'
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Inbox } from '../../actors/ports.ts'
+import { onAbort } from '../nats/wait.ts'
 import { formatAddress } from '../workflow/address.ts'
 import type { Workflow } from '../workflow/define-workflow.ts'
 
@@ -182,24 +183,27 @@ export class DeadLetters {
     signal: AbortSignal | undefined,
     work: (letter: StoredLetter, signal: AbortSignal) => Promise<void> | undefined,
   ): Promise<void> {
-    const failure = new AbortController()
-    const either = signal === undefined ? failure.signal : AbortSignal.any([signal, failure.signal])
+    const ending = new AbortController()
+    const over = ending.signal
+    // Of AbortSignal.any something would be left in a signal that lasts (Node 20).
+    const stop = onAbort(signal, () => ending.abort(signal!.reason))
     const working = new Set<Promise<void>>()
     try {
-      for await (const letter of this.#context.list.list(toLetterFilter(filter), either)) {
-        const tracked = work(letter, either)?.then(
+      for await (const letter of this.#context.list.list(toLetterFilter(filter), over)) {
+        const tracked = work(letter, over)?.then(
           () => void working.delete(tracked!),
-          (error: unknown) => failure.abort(error),
+          (error: unknown) => ending.abort(error),
         )
         if (tracked !== undefined) working.add(tracked)
         if (working.size >= windowSize) await Promise.race(working)
-        either.throwIfAborted()
+        over.throwIfAborted()
       }
     } catch (error) {
-      failure.abort(error)
+      ending.abort(error)
     }
     await Promise.all(working)
-    either.throwIfAborted()
+    stop()
+    over.throwIfAborted()
   }
 }
 

@@ -13,7 +13,7 @@
 import { AckPolicy, createInbox, DeliverPolicy, NatsError, nuid } from 'nats'
 import type { Msg } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
-import { withSignal } from './wait.ts'
+import { onAbort, withSignal } from './wait.ts'
 import type { NatsConnection } from './connection.ts'
 import { placeOf, type DeliveryPlace } from './delivery.ts'
 import { translate } from './errors.ts'
@@ -87,11 +87,12 @@ export async function* scanBatches(
   const attempted = { what: `read ${stream}`, subject: options.filters.join(', ') }
   /** Ends the request that is under way when the reader has had enough. */
   const left = new AbortController()
-  const over = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal])
+  // Of AbortSignal.any something would be left in a signal that lasts (Node 20).
+  const stop = onAbort(signal, () => left.abort(signal!.reason))
   try {
     const consumer = await withSignal(createConsumer(connection, stream, options), signal)
     try {
-      yield* readAll(connection, stream, consumer, { ...options, signal: over })
+      yield* readAll(connection, stream, consumer, options, left.signal)
     } finally {
       left.abort()
       // Should this fail, the server removes the consumer by itself after a while.
@@ -99,6 +100,8 @@ export async function* scanBatches(
     }
   } catch (error) {
     throw translate(error, attempted)
+  } finally {
+    stop()
   }
 }
 
@@ -132,7 +135,8 @@ async function* readAll(
   connection: NatsConnection,
   stream: string,
   consumer: { readonly name: string; readonly num_pending: number },
-  { batchSize = defaultBatchSize, every, signal, through }: ScanOptions,
+  { batchSize = defaultBatchSize, every, through }: ScanOptions,
+  signal: AbortSignal,
 ): AsyncGenerator<readonly ScannedMessage[], void, undefined> {
   const pull = (pending: number) => {
     const wanted = Math.max(Math.min(batchSize, pending), 1)
@@ -167,7 +171,7 @@ async function* readAll(
     next = !isOver && batch.length === wanted && pending > 0 ? pull(pending) : undefined
     yield messages
     if (isOver) return
-    signal?.throwIfAborted()
+    signal.throwIfAborted()
     // A batch also ends early where the server comes upon a message that was displaced: that says nothing about the rest.
     if (batch.length < wanted) {
       pending = (await connection.jsm.consumers.info(stream, consumer.name)).num_pending
@@ -183,7 +187,7 @@ function pullBatch(
   connection: NatsConnection,
   consumer: string,
   wanted: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<readonly Msg[]> {
   const { clock, nc } = connection
   return new Promise((resolve, reject) => {
@@ -193,7 +197,6 @@ function pullBatch(
       release()
       reject(error)
     }
-    const abort = () => fail(signal!.reason as Error)
     const silent = () => fail(new NatsError('timeout', 'TIMEOUT'))
     const watchdog = () => clock.setTimer(silenceMs, silent)
     let timer = watchdog()
@@ -217,14 +220,15 @@ function pullBatch(
       },
     })
     const stopClosed = connection.onClosed(fail)
+    let stopAbort = () => {}
     const release = () => {
       timer.cancel()
       stopClosed()
       subscription.unsubscribe()
-      signal?.removeEventListener('abort', abort)
+      stopAbort()
     }
-    if (signal?.aborted === true) return abort()
-    signal?.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) return fail(signal.reason as Error)
+    stopAbort = onAbort(signal, () => fail(signal.reason as Error))
     const request = JSON.stringify({ batch: wanted, expires: pullMs * 1e6 })
     nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${consumer}`, request, { reply: inbox })
   })
