@@ -11,7 +11,7 @@ export interface CancelOptions {
   readonly force?: boolean
   /** How long a machine that takes `workflow.cancel` may go on; at most a year, default 30 s. */
   readonly grace?: Duration
-  /** The same id is applied once, so a caller that may repeat itself gives its own. Default: a unique one. */
+  /** An instance applies the same id once, so a caller that may repeat itself gives its own. Default: a unique one. */
   readonly id?: string
   /** For people, and for the machine. Up to 1,024 characters. */
   readonly reason?: string

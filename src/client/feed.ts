@@ -7,7 +7,8 @@ export class Feed<T> implements AsyncIterableIterator<T> {
   readonly #onReturn: () => void
   readonly #values: T[] = []
   #end: { readonly error?: unknown } | undefined
-  #reader: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void } | undefined
+  /** Those that wait, in the order they came: whoever iterates by hand may ask again before the last answer. */
+  readonly #readers: { resolve(result: IteratorResult<T>): void; reject(error: unknown): void }[] = []
 
   /** @param onReturn called once, when the reader stops or the values end */
   constructor(capacity: number, onReturn: () => void) {
@@ -18,9 +19,9 @@ export class Feed<T> implements AsyncIterableIterator<T> {
   /** Offers the next value. */
   push(value: T): void {
     if (this.#end !== undefined) return
-    if (this.#reader !== undefined) {
-      this.#reader.resolve({ done: false, value })
-      this.#reader = undefined
+    const reader = this.#readers.shift()
+    if (reader !== undefined) {
+      reader.resolve({ done: false, value })
       return
     }
     if (this.#values.length === this.#capacity) this.#values.shift()
@@ -45,7 +46,7 @@ export class Feed<T> implements AsyncIterableIterator<T> {
         : Promise.resolve({ done: true, value: undefined })
     }
     return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject }
+      this.#readers.push({ resolve, reject })
     })
   }
 
@@ -62,9 +63,7 @@ export class Feed<T> implements AsyncIterableIterator<T> {
   #finish(end: { readonly error?: unknown }): void {
     if (this.#end !== undefined) return
     this.#end = end
-    const reader = this.#reader
-    this.#reader = undefined
-    if (reader !== undefined) {
+    for (const reader of this.#readers.splice(0)) {
       if ('error' in end) reader.reject(end.error)
       else reader.resolve({ done: true, value: undefined })
     }

@@ -40,7 +40,7 @@ export type UpdateOutcome<TWorkflow extends Workflow = Workflow> =
 export interface SendOptions {
   /** What caused the event, for tracing. */
   readonly cause?: string
-  /** The same id is applied once, so a sender that may repeat itself gives its own. Default: a unique one. */
+  /** An instance applies the same id once, so a sender that may repeat itself gives its own. Default: a unique one. */
   readonly id?: string
   readonly signal?: AbortSignal
   /** Where the event stands in the ordered source it came from: a replay of the source changes nothing. */
@@ -59,7 +59,7 @@ export interface UpdateOptions extends SendOptions {
 }
 
 export interface ControlOptions {
-  /** The same id is applied once, so a caller that may repeat itself gives its own. Default: a unique one. */
+  /** An instance applies the same id once, so a caller that may repeat itself gives its own. Default: a unique one. */
   readonly id?: string
   readonly signal?: AbortSignal
   /** How long to wait until a node has done it; default 10 s. */
@@ -294,16 +294,19 @@ export class InstanceHandle<TWorkflow extends Workflow = Workflow> {
   /**
    * Waits for the end, also while NATS cannot be reached, and answers the output.
    *
-   * @throws RuntimeError `WORKFLOW_FAILED` with the instance's error as `cause`; `TIMEOUT`; the signal's reason
-   * on abort
+   * @throws RuntimeError `WORKFLOW_FAILED` when it has failed, with its error as `cause`, or was cancelled: `fields.status` tells
+   * which; `TIMEOUT`; the signal's reason on abort
    */
   async result(options: WaitOptions = {}): Promise<OutputOf<TWorkflow>> {
     const final = await this.#await(options, { onlyFinal: true }, 'has not ended', snapshot => snapshot)
     if (final.status === 'done') return final.output as OutputOf<TWorkflow>
-    const message = final.error instanceof Error ? final.error.message : String(final.error)
-    throw new RuntimeError('WORKFLOW_FAILED', `${formatAddress(this.address)} failed: ${message}`, {
-      cause: final.error,
-    })
+    const address = formatAddress(this.address)
+    const { error, status, stopReason } = final
+    const message =
+      status === 'cancelled'
+        ? `${address} was cancelled${stopReason === undefined ? '' : `: ${stopReason}`}`
+        : `${address} failed: ${error instanceof Error ? error.message : String(error)}`
+    throw new RuntimeError('WORKFLOW_FAILED', message, { cause: error, fields: { status } })
   }
 
   #watch({ onlyFinal, signal }: Watched): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {

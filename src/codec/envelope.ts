@@ -4,7 +4,8 @@
  *
  * | field       | of     | what it must be                                                           |
  * | ----------- | ------ | ------------------------------------------------------------------------- |
- * | id          | all    | a string of 1 to 400 characters; the same id is applied once              |
+ * | id          | all    | a string of 1 to 400 characters, without half a surrogate pair; an        |
+ * |             |        | instance applies the same id once                                         |
  * | type        | all    | `start`, `send`, `settle`, or one of the control envelopes: `cancel`,     |
  * |             |        | `pause`, `resume`, `retry`, `skip`, `fail`, `edit`; or of pools, below    |
  * | target      | all    | an object: `workflow` and `id`, the address                               |
@@ -74,7 +75,12 @@ import type { Field } from './shape.ts'
 const malformed = 'ENVELOPE_MALFORMED'
 
 const envelopeShape: readonly Field[] = [
-  textOf('id', 1, 400),
+  {
+    name: 'id',
+    allowed: 'a string of 1 to 400 characters, without half a surrogate pair',
+    // Two such ids would be one where they are written as UTF-8.
+    matches: value => isShortText(value) && !/\p{Surrogate}/u.test(value),
+  },
   oneOf(
     'type',
     'start',
@@ -96,6 +102,10 @@ const envelopeShape: readonly Field[] = [
   nullable(textOf('cause', 0, 1024)),
   nullable(object('source')),
 ]
+
+function isShortText(value: unknown): value is string {
+  return typeof value === 'string' && value.length >= 1 && value.length <= 400
+}
 
 const startShape: readonly Field[] = [nullable(textOf('inputDigest', 1, 128)), nullable(object('parent'))]
 

@@ -19,7 +19,7 @@ export class MemoryInbox implements Inbox {
     const data = encodeEnvelope(envelope)
     this.#namespace.requireFitting(`send an envelope to ${formatAddress(envelope.target)}`, data)
     const partition = partitionOf(envelope.target, this.#namespace.partitions)
-    this.#namespace.deliverOnce(envelope.id, partition, data, replyTo)
+    this.#namespace.deliverOnce(`${formatAddress(envelope.target)}:${envelope.id}`, partition, data, replyTo)
   }
 
   async open(partition: number, term: number, listener: InboxListener): Promise<InboxConsumer> {

@@ -13,6 +13,8 @@ export interface DeadLetter {
   readonly data: Uint8Array
   /** The same for a person. */
   readonly reason: string
+  /** Tells it from others, where its place does not. Default: its place. */
+  readonly name?: string
   /** Where it stood in its stream. */
   readonly seq: number
   /** The stream it came from. Default the inbox. */
@@ -41,8 +43,9 @@ export class DeadLetters {
    */
   async keep(letter: DeadLetter): Promise<void> {
     const { code, data, reason, seq, stream = this.#namespace.subjects.inboxStream, subject } = letter
+    const { name = `${stream}:${seq}` } = letter
     const headers = Headers.of({
-      'Nats-Msg-Id': `${stream}:${seq}`,
+      'Nats-Msg-Id': name,
       'Hf-Code': headerText(code),
       'Hf-Reason': headerText(reason.slice(0, mostReasonCharacters)),
       'Hf-Seq': String(seq),

@@ -121,10 +121,19 @@ export function headersIn(msg: Msg | JsMsg): HeaderReader | undefined {
   const allBytes = received.size?.() ?? 0
   const sizeBytes = allBytes - Buffer.byteLength(subject) - Buffer.byteLength(reply) - data.length
   const from = data.byteOffset - sizeBytes
-  if (sizeBytes < firstLine.length || from < 0) return msg.headers
+  if (sizeBytes < firstLine.length || from < 0) return readByLibrary(msg)
   const text = Buffer.from(data.buffer, from, sizeBytes).toString()
   const isAll = text.startsWith(firstLine) && text.endsWith('\r\n\r\n')
-  return isAll ? new ReceivedHeaders(text) : msg.headers
+  return isAll ? new ReceivedHeaders(text) : readByLibrary(msg)
+}
+
+/** It throws at names and values that are not as they should be: then there are none. */
+function readByLibrary(msg: Msg | JsMsg): HeaderReader | undefined {
+  try {
+    return msg.headers
+  } catch {
+    return undefined
+  }
 }
 
 function lineOf(name: string, value: string): string {

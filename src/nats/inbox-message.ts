@@ -44,7 +44,7 @@ export class NatsInboxMessage implements InboxMessage {
   }
 
   get wire(): Wire {
-    return wireOf(this.#msg.data, this.#msg.headers)
+    return wireOf(this.#msg.data, headersIn(this.#msg))
   }
 
   /** Takes a repeated delivery of the same envelope. Answers true if its owner must be told again. */

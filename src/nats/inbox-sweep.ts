@@ -34,6 +34,8 @@ export interface InboxSweepOptions {
   readonly partitions: number
   /** Our consumer, if there is one now. */
   readonly consumer: () => string | undefined
+  /** Whether the term has ended: when it has no consumer then, it will have none. */
+  readonly isOver: () => boolean
   /** The lowest sequence that is not settled, of those told. */
   readonly lowestHeld: () => number | undefined
   /** It can never be done. */
@@ -92,10 +94,10 @@ export class InboxSweep {
 
   /** Answers whether there may be more to remove: not when the consumer is gone, and with it what was acknowledged. */
   async #removeSettled(): Promise<boolean> {
-    const { consumer, filter, lowestHeld, partitions, stream } = this.#options
+    const { consumer, filter, isOver, lowestHeld, partitions, stream } = this.#options
     const { clock } = this.#connection
     const name = consumer()
-    if (name === undefined) return true
+    if (name === undefined) return !isOver()
     const floor = await floorOf(this.#connection, stream, name)
     if (floor === undefined) return false
     const held = lowestHeld()

@@ -87,6 +87,7 @@ export class InboxTerm implements InboxConsumer {
       filter: subjects.envelopes(partition),
       partitions,
       consumer: () => this.#ownConsumer?.name,
+      isOver: () => this.#isOver,
       lowestHeld: () => this.#held.keys().next().value,
       failed: error => this.#fail(error),
     })

@@ -48,7 +48,8 @@ export class NatsInbox implements Inbox {
     const data = encodeEnvelope(envelope)
     const { partitions, subjects } = this.#namespace
     const subject = subjects.envelope(partitionOf(envelope.target, partitions), envelope.target)
-    const id = Headers.of({ 'Nats-Msg-Id': headerText(envelope.id) })
+    // The stream knows ids for all instances together, a sender means one.
+    const id = Headers.of({ 'Nats-Msg-Id': `${subject}:${headerText(envelope.id)}` })
     const headers = replyTo === undefined ? id : id.with({ [REPLY_HEADER]: replyTo })
     const what = `send an envelope to ${formatAddress(envelope.target)}`
     requireFitting(this.#connection, { what, subject }, data, headers, parkingBytes)

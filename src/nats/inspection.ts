@@ -6,6 +6,7 @@
 import type { Inspection } from '../../actors/ports.ts'
 import type { SupervisedNode, SupervisionQuestion } from '../../actors/supervision.ts'
 import { decodeValue, encodeValue } from '../codec/msgpack.ts'
+import { isObject } from '../codec/shape.ts'
 import type { NatsConnection } from './connection.ts'
 import { isRuntimeError } from '../../actors/errors.ts'
 import { isRemoved, readEntry } from './entry.ts'
@@ -65,8 +66,12 @@ export class NatsInspection implements Inspection {
     let refusal: Error | undefined
     const subscription = this.#connection.nc.subscribe(subject, {
       callback: (error, msg) => {
-        if (error === null) msg.respond(encodeValue(answer(decodeValue(msg.data) as SupervisionQuestion)))
-        else refusal = error
+        if (error !== null) {
+          refusal = error
+          return
+        }
+        const question = questionIn(msg.data)
+        if (question !== undefined) msg.respond(encodeValue(answer(question)))
       },
     })
     try {
@@ -77,6 +82,16 @@ export class NatsInspection implements Inspection {
       throw translate(error, { what: `answer questions to node '${node}'`, subject })
     }
     return () => subscription.unsubscribe()
+  }
+}
+
+/** Undefined when it is none: anyone can write there, and what is thrown in a callback ends the reading of the connection. */
+function questionIn(data: Uint8Array): SupervisionQuestion | undefined {
+  try {
+    const question = decodeValue(data)
+    return isObject(question) ? (question as unknown as SupervisionQuestion) : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -68,7 +68,9 @@ export class NatsParkedMessage implements ParkedMessage {
   async deadLetter(code: string, reason: string): Promise<void> {
     const { deadLetters, inboxSubject } = this.#context
     const { seq } = this.content
-    await deadLetters.keep({ code, data: this.wire.data, reason, seq, subject: inboxSubject })
+    const letter = { code, data: this.wire.data, reason, seq, subject: inboxSubject }
+    // Without a place in the inbox it is known by its place among the parked ones.
+    await deadLetters.keep(seq > 0 ? letter : { ...letter, name: `parked:${this.position}` })
     this.ack()
   }
 }

@@ -6,6 +6,7 @@
  * first needs to say so, as all or none is stored. Reads ask the leader of the stream, as none may be stale: an owner
  * that believed nothing to be parked would let newer envelopes go first.
  */
+import type { StoredMsg } from 'nats'
 import type { InboxMessage, ParkedMessage, ParkedPlace, Parking } from '../../actors/ports.ts'
 import type { Address } from '../../actors/address.ts'
 import { formatAddress, partitionOf } from '../workflow/address.ts'
@@ -156,8 +157,8 @@ export class NatsParking implements Parking {
   async #readNext(subject: string, position: number): Promise<FoundMessage | undefined> {
     try {
       const query = { seq: position, next_by_subj: subject }
-      const { data, header, seq } = await this.#connection.jsm.streams.getMessage(this.#stream, query)
-      return { data, headers: header, position: seq }
+      const message = await this.#connection.jsm.streams.getMessage(this.#stream, query)
+      return { data: message.data, headers: headersOf(message), position: message.seq }
     } catch (error) {
       if (apiErrorOf(error) === apiErrors.messageNotFound) return undefined
       throw error
@@ -191,9 +192,18 @@ function fenced(message: BatchMessage, last: number): BatchMessage {
   return { ...message, headers: message.headers.with({ [fence]: String(last) }) }
 }
 
+/** None when somebody else has written some that the library refuses to read: then it is malformed, and gets out of the way. */
+function headersOf(message: StoredMsg): HeaderReader | undefined {
+  try {
+    return message.header
+  } catch {
+    return undefined
+  }
+}
+
 interface FoundMessage {
   readonly data: Uint8Array
-  readonly headers: HeaderReader
+  readonly headers: HeaderReader | undefined
   readonly position: number
 }
 

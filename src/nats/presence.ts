@@ -3,12 +3,16 @@
  *
  * A node answers on a subject made of its name for as long as it is connected. Before it begins it asks there: an
  * answer means that an older node of the name is alive, and the younger refuses to start. Nobody listening is
- * something the server says at once, so a restart after a crash loses no time. An older node that is connected but
- * does not answer is paused or partitioned: it is not waited for, the fences of its leases and records hold.
+ * something the server says at once, so a restart after a crash loses no time. Of nodes that start at the same time none
+ * is there to answer the others: each answers first, then writes a key of that name, at the revision it has seen before,
+ * and whoever is refused asks again. An older node that is connected but does not answer is paused or partitioned: it is
+ * not waited for, the fences of its leases and records hold.
  */
 import { RuntimeError } from '../../actors/errors.ts'
 import type { NatsConnection } from './connection.ts'
-import { translate } from './errors.ts'
+import { readEntry } from './entry.ts'
+import { isConflict, translate } from './errors.ts'
+import { Headers } from './headers.ts'
 import type { Namespace } from './provision.ts'
 
 const askTimeoutMs = 500
@@ -24,17 +28,35 @@ export async function claimName(
   node: { readonly name: string; readonly incarnation: string },
 ): Promise<() => void> {
   const subject = namespace.subjects.presence(node.name)
-  if (await isAnswered(connection, subject)) {
-    throw new RuntimeError(
-      'NODE_NAME_TAKEN',
-      `a node named '${node.name}' is alive in namespace '${namespace.name}': stop it or choose another name`,
-      { fields: { name: node.name, namespace: namespace.name } },
-    )
+  const attempted = { what: `claim the name '${node.name}'`, subject }
+  for (;;) {
+    if (await isAnswered(connection, subject)) {
+      throw new RuntimeError(
+        'NODE_NAME_TAKEN',
+        `a node named '${node.name}' is alive in namespace '${namespace.name}': stop it or choose another name`,
+        { fields: { name: node.name, namespace: namespace.name } },
+      )
+    }
+    const give = await claimOnce(connection, namespace, node).catch((error: unknown) => {
+      throw translate(error, attempted)
+    })
+    if (give !== undefined) return give
   }
+}
+
+/** Undefined when another node of the name was faster: it answers by now, or has ended. */
+async function claimOnce(
+  connection: NatsConnection,
+  { subjects }: Namespace,
+  node: { readonly name: string; readonly incarnation: string },
+): Promise<(() => void) | undefined> {
+  const key = subjects.nameClaim(node.name)
+  const before = await readEntry(connection, subjects.leaseStream, key)
+  const incarnation = new TextEncoder().encode(node.incarnation)
   let refusal: Error | undefined
-  const subscription = connection.nc.subscribe(subject, {
+  const subscription = connection.nc.subscribe(subjects.presence(node.name), {
     callback: (error, msg) => {
-      if (error === null) msg.respond(new TextEncoder().encode(node.incarnation))
+      if (error === null) msg.respond(incarnation)
       else refusal = error
     },
   })
@@ -42,10 +64,14 @@ export async function claimName(
     // The server has taken or refused the subscription when it answers this.
     await connection.nc.flush()
     if (refusal !== undefined) throw refusal
+    const headers = Headers.of({ 'Nats-Expected-Last-Subject-Sequence': String(before?.seq ?? 0) })
+    await connection.publish(key, incarnation, { headers })
+    return () => subscription.unsubscribe()
   } catch (error) {
-    throw translate(error, { what: `claim the name '${node.name}'`, subject })
+    subscription.unsubscribe()
+    if (isConflict(error)) return undefined
+    throw error
   }
-  return () => subscription.unsubscribe()
 }
 
 async function isAnswered(connection: NatsConnection, subject: string): Promise<boolean> {

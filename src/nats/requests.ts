@@ -9,7 +9,7 @@
 import { createInbox, ErrorCode, NatsError } from 'nats'
 import type { Msg, NatsConnection as LibraryConnection } from 'nats'
 import type { Clock, TimerHandle } from '../../actors/ports.ts'
-import type { Headers } from './headers.ts'
+import { headersIn, type Headers } from './headers.ts'
 
 interface Waiting {
   readonly deadline: number
@@ -87,7 +87,7 @@ export class Requests {
     const token = msg.subject.slice(this.#prefix.length)
     const waiting = this.#waiting.get(token)
     if (waiting === undefined) return
-    if (msg.data.length === 0 && msg.headers?.code === noResponders) {
+    if (msg.data.length === 0 && headersIn(msg)?.code === noResponders) {
       this.#reject(token, NatsError.errorForCode(ErrorCode.NoResponders))
       return
     }

@@ -13,6 +13,7 @@
 import { AckPolicy, createInbox, DeliverPolicy, NatsError, nuid } from 'nats'
 import type { Msg } from 'nats'
 import { RuntimeError } from '../../actors/errors.ts'
+import type { TimerHandle } from '../../actors/ports.ts'
 import { onAbort, withSignal } from './wait.ts'
 import type { NatsConnection } from './connection.ts'
 import { placeOf, type DeliveryPlace } from './delivery.ts'
@@ -198,8 +199,16 @@ function pullBatch(
       reject(error)
     }
     const silent = () => fail(new NatsError('timeout', 'TIMEOUT'))
-    const watchdog = () => clock.setTimer(silenceMs, silent)
-    let timer = watchdog()
+    let heardAt = clock.monotonic()
+    let timer: TimerHandle | undefined
+    /** One timer for many messages: it looks how long ago the last of them came. */
+    const watch = (delayMs: number) => {
+      timer = clock.setTimer(delayMs, () => {
+        const leftMs = heardAt + silenceMs - clock.monotonic()
+        if (leftMs > 0) watch(leftMs)
+        else silent()
+      })
+    }
     const complete = () => {
       release()
       resolve(batch)
@@ -212,17 +221,14 @@ function pullBatch(
           const code = String(msg.headers?.code)
           return code === '404' || code === '408' ? complete() : fail(new NatsError(code, '503'))
         }
+        heardAt = clock.monotonic()
         if (batch.push(msg) === wanted) complete()
-        else if (batch.length % 100 === 0) {
-          timer.cancel()
-          timer = watchdog()
-        }
       },
     })
     const stopClosed = connection.onClosed(fail)
     let stopAbort = () => {}
     const release = () => {
-      timer.cancel()
+      timer?.cancel()
       stopClosed()
       subscription.unsubscribe()
       stopAbort()
@@ -230,7 +236,12 @@ function pullBatch(
     if (signal.aborted) return fail(signal.reason as Error)
     stopAbort = onAbort(signal, () => fail(signal.reason as Error))
     const request = JSON.stringify({ batch: wanted, expires: pullMs * 1e6 })
-    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${consumer}`, request, { reply: inbox })
+    try {
+      nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${consumer}`, request, { reply: inbox })
+    } catch (error) {
+      return fail(error as Error)
+    }
+    watch(silenceMs)
   })
 }
 

@@ -159,8 +159,13 @@ export class Source {
         signal,
       })
     } catch (error) {
-      if (apiErrorOf(error) === apiErrors.wrongLastSequence && (await this.#holds(index + 1, message))) return
-      throw this.#translate(error, `append message ${index + 1} to`, subject)
+      const what = `append message ${index + 1} to`
+      const isThere =
+        apiErrorOf(error) === apiErrors.wrongLastSequence &&
+        (await this.#holds(index + 1, message).catch((unknown: unknown) => {
+          throw this.#translate(unknown, what, subject)
+        }))
+      if (!isThere) throw this.#translate(error, what, subject)
     }
   }
 

@@ -12,6 +12,7 @@
  * | hints of cancels | none: not stored | `hf.<ns>.hint.<k>.<workflow>.<id>` |
  * | leases | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.partition.<k>` |
  * | heartbeats | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.node.<name>` |
+ * | names of nodes | `KV_hf_<ns>_leases` | `$KV.hf_<ns>_leases.name.<name>` |
  * | questions to a node | none | `hf.<ns>.ask.<name>` |
  * | settings | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.<name>` |
  * | pauses | `KV_hf_<ns>_config` | `$KV.hf_<ns>_config.paused.namespace`, `….paused.workflow.<workflow>` |
@@ -70,6 +71,8 @@ export interface Subjects {
   readonly envelopes: (partition: number) => string
   readonly event: (address: Address) => string
   readonly heartbeat: (node: string) => string
+  /** What nodes of one name that start at the same time write in turn. */
+  readonly nameClaim: (node: string) => string
   readonly hint: (partition: number, address: Address) => string
   readonly lease: (partition: number) => string
   readonly parked: (partition: number, address: Address) => string
@@ -145,6 +148,7 @@ export function subjectsOf(namespace: string): Subjects {
     event: address => `${root}.events.${addressToken(address)}`,
     hint: (partition, address) => `${root}.hint.${keyOf(partition, address)}`,
     heartbeat: node => `${leases}.node.${escapeToken(node)}`,
+    nameClaim: node => `${leases}.name.${escapeToken(node)}`,
     lease: partition => `${leases}.partition.${partition}`,
     parked: (partition, address) => `${root}.parked.${keyOf(partition, address)}`,
     parkedOf: partition => `${root}.parked.${partition}.>`,

@@ -231,7 +231,10 @@ describe('decodeEnvelope', () => {
     const message = (change: object) =>
       errorOf(() => decodeEnvelope(json({ ...foreignSend, ...change }))).message
 
-    expect(message({ id: '' })).toBe("id must be a string of 1 to 400 characters; got ''")
+    expect(message({ id: '' })).toBe(
+      "id must be a string of 1 to 400 characters, without half a surrogate pair; got ''",
+    )
+    expect(message({ id: 'a\ud800' })).toContain('without half a surrogate pair')
     expect(message({ type: 'stop' })).toBe(
       "type must be 'start', 'send', 'settle', 'cancel', 'pause', 'resume', 'retry', 'skip', 'fail', 'edit', 'acquire', 'release' or 'grant'; got 'stop'",
     )

@@ -48,6 +48,22 @@ export function describeInbox(name: string, makeFixture: () => Promise<InboxFixt
       expect(heard.seqs).toEqual(heard.seqs.toSorted((a, b) => a - b))
     })
 
+    it('delivers to each instance what was sent to several under one id, and to each once', async () => {
+      const { inbox, partitions } = await makeFixture()
+      const [one, two] = [addressIn(3, partitions, 'one'), addressIn(3, partitions, 'two')]
+      const heard = new HeardMessages()
+      await inbox.open(3, 1, heard)
+      for (const target of [one, two, one, two]) {
+        await inbox.publish(sampleEnvelope(target, 1, { id: 'webhook-7' }))
+      }
+      await inbox.publish(sampleEnvelope(one, 2))
+      await heard.count(3)
+
+      const targets = heard.messages.map(({ content }) => 'envelope' in content && content.envelope.target)
+      expect(targets).toEqual([one, two, one])
+      expect(heard.numbers).toEqual([1, 1, 2])
+    })
+
     it('delivers an envelope exactly as it was published', async () => {
       const { inbox, partitions } = await makeFixture()
       const target = addressIn(3, partitions)

@@ -40,6 +40,7 @@ describe('a term', () => {
       filter,
       partitions: 1,
       consumer: () => name,
+      isOver: () => false,
       lowestHeld: () => undefined,
       failed: error => failures.push(error),
     })
@@ -60,5 +61,32 @@ describe('a term', () => {
 
     expect([once, twice, whenGone, clock.timerCount]).toEqual([1, 1, 0, 0])
     expect(failures).toEqual([])
+  })
+
+  it('looks no more when it has ended without a consumer', async () => {
+    const clock = new ManualClock()
+    const { namespace } = await natsFixture()
+    const connection = await testConnection(undefined, { clock })
+    let isOver = false
+    const sweep = new InboxSweep(connection, {
+      stream: namespace.subjects.inboxStream,
+      filter: namespace.subjects.envelopes(0),
+      partitions: 1,
+      consumer: () => undefined,
+      isOver: () => isOver,
+      lowestHeld: () => undefined,
+      failed: () => {},
+    })
+    const lookNow = async () => {
+      clock.advance(5_000)
+      await new Promise(setImmediate)
+      return clock.timerCount
+    }
+
+    sweep.settled(7)
+    const whileReopened = await lookNow()
+    isOver = true
+
+    expect([whileReopened, await lookNow()]).toEqual([1, 0])
   })
 })

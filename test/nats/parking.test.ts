@@ -62,4 +62,19 @@ describe('parking', () => {
       'Nats-Expected-Last-Subject-Sequence',
     ])
   })
+
+  it('buries each of several that have no place in the inbox', async () => {
+    const { connection, namespace } = await natsFixture()
+    const parking = new NatsParking(connection, namespace)
+    const target = addressIn(3, namespace.partitions)
+    for (const text of ['one', 'two']) {
+      await connection.publish(namespace.subjects.parked(3, target), Buffer.from(text))
+    }
+
+    for (const message of await parking.read(target, 0, 10))
+      await message.deadLetter('ENVELOPE_MALFORMED', '')
+
+    const { state } = await connection.jsm.streams.info(namespace.subjects.deadLetterStream)
+    expect(state.messages).toBe(2)
+  })
 })

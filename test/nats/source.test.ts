@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { NatsError } from 'nats'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { isRuntimeError, RuntimeError } from '../../actors/errors.ts'
@@ -58,6 +59,18 @@ describe('appending', () => {
     await source.append(0, message(named, 'a'))
 
     expect(await source.progress()).toEqual({ stored: 2, taken: 0 })
+  })
+
+  it('says that the outcome is unknown when it cannot be looked up what stands there', async () => {
+    const named = names()
+    const connected = await connection()
+    const source = await openSource(connected, named)
+    await source.append(0, message(named, 'a'))
+    connected.jsm.streams.getMessage = () => Promise.reject(new NatsError('timeout', 'TIMEOUT'))
+
+    const again = source.append(0, message(named, 'a'))
+
+    await expect(again).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true })
   })
 
   it('refuses a message where another one stands, and one behind a gap', async () => {

@@ -54,6 +54,11 @@ describe('handle.cancel', () => {
     expect(outcome).toBe('cancelled')
     expect(await handle.get()).toMatchObject({ status: 'cancelled', stopReason: 'rain', running: [] })
     expect(await handle.cancel()).toBe('cancelled')
+    expect(await refusalOf(handle.result())).toMatchObject({
+      code: 'WORKFLOW_FAILED',
+      message: expect.stringContaining(' was cancelled: rain'),
+      fields: { status: 'cancelled' },
+    })
   })
 
   it('lets a machine that knows how come to its end by itself, and keeps its output', async () => {

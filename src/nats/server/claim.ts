@@ -31,9 +31,9 @@ export async function claimStore(
     // A link, because it both fails when the name is taken and never shows a file without its content.
     if (await linked(draft, file)) return
     for await (const _ of setInterval(20, undefined, { signal })) {
-      const holder = await claimHolder(storeDir)
+      const holder = await pidIn(file)
       if (holder !== undefined && holder !== pid && (await isRunning(holder, mark))) continue
-      await rm(file, { force: true })
+      if (holder !== undefined) await removeClaim(holder, file, draft)
       if (await linked(draft, file)) return
     }
   } catch (error) {
@@ -46,14 +46,48 @@ export async function claimStore(
 
 /** Gives the store up, if it still is this process's. */
 export async function releaseStore(storeDir: string, pid: number): Promise<void> {
-  if ((await claimHolder(storeDir)) === pid) await rm(claimFile(storeDir), { force: true })
+  const file = claimFile(storeDir)
+  if ((await pidIn(file)) !== pid) return
+  const draft = `${file}.${pid}.released`
+  await writeFile(draft, `${process.pid}\n`)
+  try {
+    await removeClaim(pid, file, draft)
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+/**
+ * Removes the claim of a holder that is gone, unless somebody else is about to. Between a look at the file and its removal
+ * another may have put its own claim there. So one process at a time removes that of a holder, and looks when it is its turn.
+ *
+ * @param draft a file with the pid of the process that removes it
+ */
+async function removeClaim(holder: number, file: string, draft: string): Promise<void> {
+  const turn = `${file}.of-${holder}`
+  if (!(await linked(draft, turn))) {
+    // Whoever had the turn may have been killed in the middle of it.
+    const remover = await pidIn(turn)
+    if (remover !== undefined && !(await isRunning(remover, ''))) await rm(turn, { force: true })
+    return
+  }
+  try {
+    if (Object.is(await pidIn(file), holder)) await rm(file, { force: true })
+  } finally {
+    await rm(turn, { force: true })
+  }
 }
 
 /** The pid that holds the store, alive or not; undefined when none does. */
 export async function claimHolder(storeDir: string): Promise<number | undefined> {
-  const content = await readFile(claimFile(storeDir), 'utf8').catch(() => '')
-  const pid = Number.parseInt(content, 10)
+  const pid = await pidIn(claimFile(storeDir))
   return Number.isNaN(pid) ? undefined : pid
+}
+
+/** NaN when the file holds no pid, undefined when there is no such file. */
+async function pidIn(file: string): Promise<number | undefined> {
+  const content = await readFile(file, 'utf8').catch(() => undefined)
+  return content === undefined ? undefined : Number.parseInt(content, 10)
 }
 
 function claimFile(storeDir: string): string {
