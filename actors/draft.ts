@@ -24,6 +24,9 @@ import { ActorTree, type TreeOptions } from './xstate/tree.ts'
 
 const none: readonly never[] = Object.freeze([])
 
+/** So many numbers an instance that is never stored can hand out before they could be those of another life. */
+const numbersOfLife = 2 ** 20
+
 /** What a draft goes on from. */
 interface Origin {
   readonly identity: Identity
@@ -75,9 +78,12 @@ export class Draft {
     const { workflow: name, id } = envelope.target
     // Written out: to spread them in costs a tenth of what it takes to start.
     const { control, cursor, recent, sources } = withApplied(nothingApplied, envelope, seq)
+    // Nobody knows how far the numbers of an earlier life have come if that was not stored. Yet a start that comes again
+    // must hand out the same ones.
+    const counter = workflow.persistence.isStored ? 0 : seq * numbersOfLife
     return new Draft({
       identity: { workflow: name, id, version: workflow.version, createdAt: now, inputDigest, parent },
-      base: { timers: none, activities: none, outbox: none, counter: 0, control, cursor, recent, sources },
+      base: { timers: none, activities: none, outbox: none, counter, control, cursor, recent, sources },
       workflow,
       standing: new Standing(),
       lastEvent: '',
@@ -313,6 +319,12 @@ export class Draft {
   rerun(attempts: ReadonlyMap<number, number>, now: number): Reception {
     this.#stepping.madeBy(undefined)
     return this.#supervisor.rerun(attempts, now)
+  }
+
+  /** What of that which the record says is running still runs in this process, as nothing else was stored since. */
+  keepRunning(keep: (attempts: ReadonlyMap<number, number>) => ReadonlySet<number>): void {
+    const { invocations } = this.#stepping
+    invocations.keep(keep(invocations.lost))
   }
 
   /** Stops what runs, until it is let go: nothing is stored, so whoever loads the record must hold it anew. */

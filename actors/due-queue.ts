@@ -18,6 +18,11 @@ export class DueQueue<K> {
     return this.#current.size
   }
 
+  /** The moment of a key; undefined when none is set. */
+  dueAtOf(key: K): number | undefined {
+    return this.#current.get(key)?.dueAt
+  }
+
   /** The keys that have a moment set, in no order. Deleting while iterating is allowed. */
   keys(): Iterable<K> {
     return this.#current.keys()

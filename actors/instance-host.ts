@@ -42,6 +42,13 @@ export interface InstanceHost<D extends Delivery> {
   flushAfter(delayMs: number | undefined): void
   /** Stops whatever activities still run for it: they will be asked for again. */
   abandonActivities(): void
+  /**
+   * Stops whatever activities still run for it, but these.
+   *
+   * @param attempts by incarnation, the attempt
+   * @returns the incarnations of those that go on
+   */
+  keepActivities(attempts: ReadonlyMap<number, number>): ReadonlySet<number>
   /** Whether so many commits are under way that no turn is to be begun for what has been sent. */
   readonly isCrowded: boolean
   /** Has {@link Instance.enter} called when it is no longer crowded. */

@@ -1,6 +1,6 @@
 import { RuntimeError } from './errors.ts'
 import type { Address } from './address.ts'
-import type { EventObject } from './event.ts'
+import { checkEvent, type EventObject } from './event.ts'
 
 /** Marks what stands for another instance. Registered globally, so that two copies of the package agree. */
 const addressKey: unique symbol = Symbol.for('holdfast.instance') as never
@@ -50,6 +50,17 @@ export class InstanceRef {
   _send(event: EventObject): never {
     return this.send(event)
   }
+}
+
+/**
+ * What may be sent to another instance: what anybody may send, or what stands for a message of the runtime's own. To be
+ * asked while the step is made, so that it is the step that fails.
+ *
+ * @throws RuntimeError as `checkEvent`
+ */
+export function checkPosted(event: EventObject): EventObject {
+  const type: unknown = (event as EventObject | null | undefined)?.type
+  return type === startInstanceType || type === postMessageType ? event : checkEvent(event)
 }
 
 /** The address of the instance that a reference stands for; undefined for any other actor. */

@@ -31,6 +31,10 @@
  * A held instance is paused from outside, with all others of its workflow: it behaves the same, but no record says so.
  * So nothing is lost when the process dies: whoever loads the record next knows by itself whether to hold it.
  *
+ * What cannot be stored, because it is too large or of a kind that has no stored form, is refused to whoever sent it, or is
+ * an error to the machine whose activity came to it. A timer has nobody to tell: it suspends the instance like one whose
+ * step throws. The activities of a turn that is done again go on when the record is still the one that has asked for them.
+ *
  * What an action sends to its own instance waits in memory only. So the record lists the action until that is taken: who
  * dies or is suspended before runs the action again.
  *
@@ -51,7 +55,7 @@ import { RuntimeError } from './errors.ts'
 import { StepFailure, type Incident } from './incident.ts'
 import type { InstanceHost } from './instance-host.ts'
 import type { PreparedWorkflow } from './machine.ts'
-import { messageOf } from './plain-error.ts'
+import { messageOf, plainError } from './plain-error.ts'
 import type { RecordSummary, StoredRecord } from './ports.ts'
 import type { Address } from './address.ts'
 import { Resident } from './resident.ts'
@@ -82,6 +86,8 @@ export class Instance<D extends Delivery> {
   readonly #resident: Resident<D>
   #armedFor: number | undefined
   #redone = 0
+  /** While its turn is to be done again, the revision of what was in memory. */
+  #undoneAt: number | undefined
   /** Set while a write was too large: each thing waiting gets a turn of its own, so that only one is refused. */
   #singly = false
   /** Nothing was stored since it came into memory: what its record says is running ran in another process, if at all. */
@@ -228,6 +234,7 @@ export class Instance<D extends Delivery> {
         return
       }
     }
+    if (this.#undoneAt !== undefined) this.#keepRunning(stored?.revision === this.#undoneAt)
     if (this.#draft !== undefined) {
       const isStopping = this.#queue.isFailing && !this.#isFull
       if (this.#resident.isHeld) this.#draft.hold()
@@ -303,6 +310,8 @@ export class Instance<D extends Delivery> {
       // Maybe there is no room for the count.
       this.#isNew = false
       this.#redo([])
+    } else if (culprit?.type === 'wake' || culprit?.type === 'report') {
+      this.#suspendFor(culprit, error)
     } else {
       this.#end(error)
     }
@@ -317,7 +326,9 @@ export class Instance<D extends Delivery> {
     this.#queue.forgetDeliveries()
     const owesCommit = this.#isHolding || this.#draft?.hasActed === true
     if (this.#state === 'idle' && owesCommit) this.#commit(this.#host.now())
-    else if (this.#queue.isEmpty && this.#state !== 'committing' && this.#state !== 'ended') this.#end()
+    // What waits for room in the record waits for the next owner.
+    else if (this.#state === 'idle') this.#next()
+    else if (this.#state === 'loading' && this.#queue.isEmpty) this.#end()
   }
 
   /** The time asked for with `flushAfter` is over: what is held is committed. */
@@ -459,6 +470,17 @@ export class Instance<D extends Delivery> {
     }
   }
 
+  /**
+   * Nobody can be told that it is refused, and it would come again, whoever runs the instance: so the instance waits for
+   * somebody who changes what it leads to. If not even that can be stored, it cannot go on.
+   */
+  #suspendFor(item: Unfailed<D>, error: RuntimeError): void {
+    if (this.#turn.taken[0]?.type === 'failed') return this.#end(error)
+    const at = this.#host.now()
+    const incident: Incident = { at, code: 'STEP_FAILED', actor: '', error: plainError(error), tries: 1 }
+    this.#redo([{ type: 'failed', item, incident, at }])
+  }
+
   #commit(now: number): void {
     const draft = this.#draft!
     const record = draft.record(now)
@@ -530,11 +552,19 @@ export class Instance<D extends Delivery> {
   #redo(items: readonly Waiting<D>[]): void {
     this.#queue.putBack(items)
     this.#turn = new Turn()
+    // What runs goes on if the record turns out to be the one that has asked for it.
+    this.#undoneAt = this.#resident.revision
     this.#resident.forget()
     this.#isPresumed = false
     this.#state = 'loading'
-    this.#host.abandonActivities()
     this.#host.load()
+  }
+
+  /** @param isSame whether nothing was stored since what runs was asked for */
+  #keepRunning(isSame: boolean): void {
+    this.#undoneAt = undefined
+    if (isSame && !this.#isStopped) this.#draft?.keepRunning(attempts => this.#host.keepActivities(attempts))
+    else this.#host.abandonActivities()
   }
 
   #end(error?: Error): void {

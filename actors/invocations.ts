@@ -68,6 +68,16 @@ export class Invocations {
     return this.#lost.some(activity => this.#isLatest(activity))
   }
 
+  /** By incarnation, the attempt of each that the record says is running. */
+  get lost(): ReadonlyMap<number, number> {
+    return new Map(this.#lost.map(({ attempt, incarnation }) => [incarnation, attempt]))
+  }
+
+  /** These have never stopped. */
+  keep(incarnations: ReadonlySet<number>): void {
+    this.#lost = this.#lost.filter(({ incarnation }) => !incarnations.has(incarnation))
+  }
+
   get isEmpty(): boolean {
     return this.#byPath.size === 0
   }
@@ -294,8 +304,11 @@ export class Invocations {
   /** Takes an attempt back from the workers. False when it is no longer under way. */
   recall(activity: ActivityRecord): boolean {
     const isLatest = this.#isLatest(activity)
-    if (isLatest) this.#remotes.recall(activity)
-    return isLatest
+    if (!isLatest) return false
+    const { path, incarnation } = activity
+    if (runsHere(activity)) this.#effects.add({ type: 'stopActivity', path, incarnation })
+    else this.#remotes.recall(activity)
+    return true
   }
 
   /** All of them, to be stored. */

@@ -1,5 +1,4 @@
 import type { Effect } from './effect.ts'
-import { checkEvent } from './event.ts'
 import { postMessageType, startInstanceType } from './instance-ref.ts'
 import type { PendingEffects } from './pending-effects.ts'
 import type { BulkChunk } from './bulk.ts'
@@ -82,11 +81,11 @@ export class Outbox {
     this.#promise({ type: 'post', effectId: this.#nextId(), target, message })
   }
 
-  /** Promises an event to another instance, or asks it to start. */
+  /** Promises an event to another instance, or asks it to start. Checked when it was sent: see `checkPosted`. */
   postEvent(target: Address, event: EventObject): void {
     if (event.type === startInstanceType) this.post(target, { type: 'start', input: event['input'] })
     else if (event.type === postMessageType) this.post(target, event['message'] as PostedMessage)
-    else this.post(target, { type: 'send', event: checkEvent(event) })
+    else this.post(target, { type: 'send', event })
   }
 
   /** Promises an event to whoever listens. */

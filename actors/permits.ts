@@ -28,13 +28,11 @@
 import type { ActorPath, Address } from './address.ts'
 import type { GrantMessage } from './envelope.ts'
 import { RuntimeError } from './errors.ts'
+import { momentAfter } from './moment.ts'
 import type { Outbox } from './outbox.ts'
 import { plainError } from './plain-error.ts'
 import { poolWorkflow, type PoolSpec } from './pool.ts'
 import type { ActivityRecord } from './record.ts'
-
-/** The latest moment that a record can name. */
-const latest = 8.64e15
 
 export class Permits {
   readonly #address: Address
@@ -53,7 +51,7 @@ export class Permits {
     const { incarnation, startedAt } = activity
     return this.#ask(activity, incarnation, spec, timeoutMs => {
       const waiting = { ...activity, permit: { pool: spec.name, isHeld: false } }
-      return timeoutMs === undefined ? waiting : { ...waiting, deadlineAt: startedAt + timeoutMs }
+      return timeoutMs === undefined ? waiting : { ...waiting, deadlineAt: momentAfter(startedAt, timeoutMs) }
     })
   }
 
@@ -65,7 +63,7 @@ export class Permits {
     return this.#ask(asking, claim, spec, timeoutMs => {
       const permit = { pool: spec.name, isHeld: false, claim, askedAt: now }
       if (timeoutMs === undefined) return { ...asking, permit }
-      return { ...asking, permit: { ...permit, dueAt: Math.min(now + timeoutMs, latest) } }
+      return { ...asking, permit: { ...permit, dueAt: momentAfter(now, timeoutMs) } }
     })
   }
 

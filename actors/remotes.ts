@@ -23,6 +23,7 @@ import { activitySpecOf, idempotencyKey } from './activity.ts'
 import type { ActorPath, Address } from './address.ts'
 import type { Effect } from './effect.ts'
 import { RuntimeError } from './errors.ts'
+import { momentAfter } from './moment.ts'
 import type { Outbox, TaskEntry } from './outbox.ts'
 import type { PendingEffects } from './pending-effects.ts'
 import type { ActivityRecord } from './record.ts'
@@ -53,7 +54,7 @@ export class Remotes {
     return {
       name,
       format,
-      ...(limitMs !== undefined && { dueAt: now + limitMs }),
+      ...(limitMs !== undefined && { dueAt: momentAfter(now, limitMs) }),
       ...(silenceMs !== undefined && { silenceMs }),
     }
   }

@@ -33,7 +33,9 @@ export function retryDelay(
   if (typeof retryAfterMs === 'number' && Number.isFinite(retryAfterMs) && retryAfterMs >= 0) {
     return Math.round(retryAfterMs)
   }
-  const exponential = policy.initialIntervalMs * policy.backoff ** (failures - 1)
+  // So many times nothing is nothing, also when the times are more than a number can hold.
+  const times = Math.min(policy.backoff ** (failures - 1), Number.MAX_VALUE)
+  const exponential = policy.initialIntervalMs * times
   const capped = Math.min(exponential, policy.maxIntervalMs)
   return Math.round(capped * (1 + policy.jitter * (2 * spread - 1)))
 }

@@ -25,6 +25,7 @@ import type { ActivityRecord, InstanceRecord } from './record.ts'
 import { attemptTimedOut, isOfAttempt, Remotes } from './remotes.ts'
 import type { Standing } from './standing.ts'
 import type { Over } from './supervisors/activity.ts'
+import { momentAfter } from './moment.ts'
 import { Timers } from './timers.ts'
 import type { LeafOutcome } from './leaf-outcome.ts'
 import { takes } from './xstate/takes.ts'
@@ -343,7 +344,7 @@ export class Stepping {
       case 'setTimer': {
         const { owner, id, target, to, event, delayMs } = effect
         // Whole: with parts of a millisecond the headers could not be read, nor the timer found again.
-        const dueAt = Math.ceil(now + Math.max(0, delayMs))
+        const dueAt = momentAfter(now, delayMs)
         const timer = { owner, id, target, event, dueAt, seq: ++this.#counter }
         this.timers.set(to === undefined ? timer : { ...timer, to })
         return

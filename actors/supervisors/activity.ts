@@ -24,12 +24,10 @@
 import type { ActivitySpec } from '../activity.ts'
 import { activityTimeout } from '../activity-timeout.ts'
 import { RuntimeError } from '../errors.ts'
+import { momentAfter } from '../moment.ts'
 import type { ActivityRecord } from '../record.ts'
 import { countRestart } from '../restart.ts'
 import { retryDelay, spreadOf } from '../retry.ts'
-
-/** The latest moment that a record can name. */
-const latest = 8.64e15
 
 /** It runs, or waits for its next attempt, once this is stored. */
 export interface GoesOn {
@@ -47,7 +45,7 @@ export interface Over {
 /** It is asked for. The time for all its attempts runs from here. */
 export function asked(activity: ActivityRecord, spec: ActivitySpec | undefined): ActivityRecord {
   if (spec?.totalTimeoutMs === undefined) return activity
-  return { ...activity, deadlineAt: Math.min(activity.startedAt + spec.totalTimeoutMs, latest) }
+  return { ...activity, deadlineAt: momentAfter(activity.startedAt, spec.totalTimeoutMs) }
 }
 
 /**
@@ -65,7 +63,7 @@ export function failed(
   const failures = failuresOf(activity) + 1
   const delay = spec && retryDelay(spec.retry, failures, error, spreadOf(activity), complain)
   if (delay === undefined || now + delay >= deadlineOf(activity)) return { type: 'failed', activity, error }
-  const retryAt = Math.min(now + delay, latest)
+  const retryAt = momentAfter(now, delay)
   return { type: 'goesOn', activity: { ...activity, failures, retryAt, lastError: error } }
 }
 

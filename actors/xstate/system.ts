@@ -1,6 +1,6 @@
 import type { AnyActorRef } from 'xstate'
 
-import { addressOf } from '../instance-ref.ts'
+import { addressOf, checkPosted } from '../instance-ref.ts'
 import type { ActorPath } from '../address.ts'
 import type { EventObject } from '../event.ts'
 import type { TreeEffect } from './tree-effect.ts'
@@ -38,6 +38,8 @@ export class TreeSystem {
         const owner = hooks.pathOf(source)
         const to = addressOf(target)
         const path = to === undefined ? hooks.pathOf(target) : ''
+        if (to !== undefined) checkPosted(event)
+        if (Number.isNaN(delay)) throw new TypeError(`the delay of '${event.type}' is no number: ${delay}`)
         hooks.effect({ type: 'setTimer', owner, id, target: path, to, event, delayMs: delay })
       },
       cancel: (source, id) => hooks.effect({ type: 'cancelTimer', owner: hooks.pathOf(source), id }),

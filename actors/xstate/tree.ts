@@ -26,7 +26,7 @@ import {
 } from 'xstate'
 
 import { RuntimeError } from '../errors.ts'
-import { addressOf, instanceRefOf } from '../instance-ref.ts'
+import { addressOf, checkPosted, instanceRefOf } from '../instance-ref.ts'
 import type { PreparedMachines } from '../machine.ts'
 import type { ActorPath } from '../address.ts'
 import type { EventObject } from '../event.ts'
@@ -343,7 +343,7 @@ export class ActorTree {
     // The root's own done or error event: its snapshot says the same.
     if (target === this.#host || this.#muted) return
     const address = addressOf(target)
-    if (address !== undefined) this.#effect({ type: 'post', target: address, event })
+    if (address !== undefined) this.#effect({ type: 'post', target: address, event: checkPosted(event) })
     else if (!this.#stepping) this.#options.onOutsideEvent(this.#pathOf(target), event)
     // Else it is dropped: with nothing new to take, every actor comes to rest.
     else if (this.#work.mayDeliver(target, event.type)) target._send(event)

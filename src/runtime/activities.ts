@@ -82,7 +82,9 @@ export class Activities {
     const key = keyOf(address)
     const { path, attempt, incarnation } = activity
     this.#stop(key, path)
+    let isOver = false
     const settled = (outcome: LeafOutcome, details?: unknown) => {
+      isOver = true
       this.#remove(key, path, incarnation)
       start.report({ type: 'settled', path, incarnation, attempt, outcome, details })
     }
@@ -105,7 +107,8 @@ export class Activities {
             },
           )
         : this.#attempt(spec, start, settled)
-    this.#add(key, path, { attempt, incarnation, leaf })
+    // A callback may throw, an observable complete, before it can be noted that it runs.
+    if (!isOver) this.#add(key, path, { attempt, incarnation, leaf })
   }
 
   /** Hands an event to a running callback; nothing happens when it does not run. */
@@ -130,6 +133,16 @@ export class Activities {
       this.stop(address, path)
     }
     return attempts
+  }
+
+  /** Stops everything that runs for the instance but these attempts, and answers the incarnations of those. */
+  keep(address: Address, attempts: ReadonlyMap<number, number>): ReadonlySet<number> {
+    const kept = new Set<number>()
+    for (const [path, { attempt, incarnation }] of this.#byInstance.get(keyOf(address)) ?? []) {
+      if (attempts.get(incarnation) === attempt) kept.add(incarnation)
+      else this.stop(address, path)
+    }
+    return kept
   }
 
   #stop(key: string, path: ActorPath, incarnation?: number): void {

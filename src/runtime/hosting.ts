@@ -220,6 +220,11 @@ export class Hosting implements Entrant, InstanceHost<Received>, Rester {
     this.#pulses?.stopAll()
   }
 
+  keepActivities(attempts: ReadonlyMap<number, number>): ReadonlySet<number> {
+    this.#pulses?.stopAll()
+    return this.#context.activities.keep(this.address, attempts)
+  }
+
   get isCrowded(): boolean {
     return this.#context.room.isFull
   }
@@ -288,7 +293,11 @@ export class Hosting implements Entrant, InstanceHost<Received>, Rester {
         activities.deliver(this.address, effect.path, effect.event)
         return
       case 'post':
-        this.#send(effect, () => effect.message)
+        this.#send(
+          effect,
+          () => effect.message,
+          error => this.#unsent(effect, error),
+        )
         return
       case 'startItem': {
         const { effectId, parent } = effect
@@ -343,6 +352,21 @@ export class Hosting implements Entrant, InstanceHost<Received>, Rester {
       if (envelope.type === 'cancel') hints.send({ target, isForced: envelope.force === true })
     }
     this.#inTurn(formatAddress(target), () => this.#deliver(effectId, publish, giveUp))
+  }
+
+  /** A message can never be sent. Who waits for what comes of it is told so; else it is forgotten. */
+  #unsent({ effectId, message, target }: Extract<Effect, { type: 'post' }>, error: unknown): void {
+    if (message.type === 'start' && message.parent !== undefined) {
+      const { path, incarnation, index } = message.parent
+      this.#fail(effectId, { path, incarnation, index }, error)
+    } else if (message.type === 'acquire') {
+      this.#fail(effectId, message.holder, error)
+    } else if (message.type === 'settle') {
+      const outcome = { status: 'error', error: isRuntimeError(error) ? error : plainError(error) } as const
+      this.#send({ effectId, target }, () => ({ ...message, details: undefined, outcome }))
+    } else {
+      this.instance.delivered(effectId)
+    }
   }
 
   /** Asks a worker. A task that can never be asked for has failed. */

@@ -352,6 +352,7 @@ export class Node implements AsyncDisposable {
       nextCommitId: this.#nextId,
       tenure,
       wakeAt: (address, dueAt) => this.#wakeups.set(formatAddress(address), dueAt),
+      wakeAtLatest: (address, dueAt) => this.#wakeups.setAtLatest(formatAddress(address), dueAt),
       failed: error => {
         log.warn({ err: error }, 'the partition must be opened anew')
         onFailed(error)
@@ -376,8 +377,8 @@ export class Node implements AsyncDisposable {
       log.error({ err: error }, 'the inbox of the partition could not be opened')
       throw error
     }
-    // The lease may have been lost while the inbox opened.
-    if (this.#serving.get(number) !== serving) {
+    // The lease may have been lost while the inbox opened, or the partition is being given up.
+    if (this.#serving.get(number) !== serving || partition.isEnding) {
       serving.stopHearing()
       await closeQuietly(serving.consumer)
       return

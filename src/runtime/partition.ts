@@ -21,8 +21,8 @@ import type { InboxListener, InboxMessage, Parking, ScannedRecord } from '../../
 import type { Address } from '../../actors/address.ts'
 import type { Beat } from '../../actors/remote-activity.ts'
 import type { SupervisionQuestion } from '../../actors/supervision.ts'
-import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress, parseAddress } from '../workflow/address.ts'
+import { answer } from './answer.ts'
 import { ForeignWorkflows } from './foreign-workflows.ts'
 import { Hosting, type HostingContext, type Received } from './hosting.ts'
 import { checkDelivery } from './check-delivery.ts'
@@ -40,6 +40,8 @@ export interface PartitionContext extends Omit<HostingContext, 'settled' | 'stop
   readonly parking: Parking
   /** The workflows that are paused from the first. */
   readonly paused: ReadonlySet<string>
+  /** As `wakeAt`, for a moment that was read a while ago. */
+  readonly wakeAtLatest: (address: Address, dueAt: number | undefined) => void
   /** By name. */
   readonly workflows: ReadonlyMap<string, HostedWorkflow>
   /** The partition cannot go on as it is: it must be given up and opened anew. */
@@ -97,6 +99,11 @@ export class Partition implements InboxListener {
   begin(): void {
     this.#learned = this.#learn()
     this.#track(this.#learned)
+  }
+
+  /** Whether it takes nothing more. */
+  get isEnding(): boolean {
+    return this.#isEnding
   }
 
   /** How many instances are in memory. */
@@ -179,7 +186,8 @@ export class Partition implements InboxListener {
     const workflow = this.#context.workflows.get(address.workflow)
     if (workflow === undefined || this.#holds.has(address.workflow)) return
     if (summary.owes > 0) await this.#host(address, workflow.prepared).loading
-    else if (!this.#hostings.has(formatAddress(address))) this.#context.wakeAt(address, summary.dueAt)
+    // It may have been in memory since it was read, and have come by another moment.
+    else if (!this.#hostings.has(formatAddress(address))) this.#context.wakeAtLatest(address, summary.dueAt)
   }
 
   /**
@@ -387,7 +395,7 @@ export class Partition implements InboxListener {
       this.#refusals.reject(message, outcome)
     } else {
       message.ack()
-      if (delivery.replyTo !== undefined) message.reply(encodeValue(outcome))
+      if (delivery.replyTo !== undefined) answer(message, outcome, this.#context.log)
     }
     this.#mailboxes.get(key)?.settled(message)
   }

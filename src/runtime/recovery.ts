@@ -38,9 +38,7 @@ export class Recovery {
   /** Looks through the records of a partition soon; a later request for the same partition replaces it. */
   request(partition: number, recoverer: Recoverer): void {
     this.#waiting.set(partition, recoverer)
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined
-    })
+    this.#running ??= this.#run()
   }
 
   /** The partition is no longer of interest. */
@@ -54,19 +52,27 @@ export class Recovery {
   }
 
   async #run(): Promise<void> {
-    await this.#gather()
-    while (this.#waiting.size > 0 && !this.#stop.signal.aborted) {
-      const round = new Map(this.#waiting)
-      try {
-        await this.#scan(round)
-        for (const [partition, recoverer] of round) {
-          if (this.#waiting.get(partition) === recoverer) this.#waiting.delete(partition)
-        }
-      } catch (error) {
-        if (this.#stop.signal.aborted) return
-        this.#log.warn({ err: error }, 'a recovery scan failed and is begun again')
-        await this.#pause(retryMs)
+    try {
+      await this.#gather()
+      while (this.#waiting.size > 0 && !this.#stop.signal.aborted) await this.#scanWaiting()
+    } finally {
+      // In the same breath as the last look whether anybody waits: who asks after it must find that nobody scans any more.
+      this.#running = undefined
+    }
+  }
+
+  /** Never rejects. What failed is still waiting. */
+  async #scanWaiting(): Promise<void> {
+    const round = new Map(this.#waiting)
+    try {
+      await this.#scan(round)
+      for (const [partition, recoverer] of round) {
+        if (this.#waiting.get(partition) === recoverer) this.#waiting.delete(partition)
       }
+    } catch (error) {
+      if (this.#stop.signal.aborted) return
+      this.#log.warn({ err: error }, 'a recovery scan failed and is begun again')
+      await this.#pause(retryMs)
     }
   }
 

@@ -4,8 +4,8 @@ import { isControl } from '../../actors/envelope.ts'
 import { RuntimeError, type ErrorCode } from '../../actors/errors.ts'
 import { poolWorkflow } from '../../actors/pool.ts'
 import type { Clock, Inbox, InboxMessage } from '../../actors/ports.ts'
-import { encodeValue } from '../codec/msgpack.ts'
 import { formatAddress } from '../workflow/address.ts'
+import { answer } from './answer.ts'
 import type { Log } from './log.ts'
 import { persistently } from './persistently.ts'
 
@@ -59,7 +59,8 @@ export class Refusals {
    */
   reject(message: InboxMessage, refusal: Refusal): void {
     const { content } = message
-    if (!('malformed' in content) && content.replyTo !== undefined) message.reply(encodeValue(refusal))
+    if (!('malformed' in content) && content.replyTo !== undefined)
+      answer(message, refusal, this.#context.log)
     const { code, message: reason } = refusal
     const envelope = 'malformed' in content ? undefined : content.envelope
     const isGone = code === 'INSTANCE_FINISHED' || code === 'INSTANCE_NOT_FOUND'
@@ -73,7 +74,7 @@ export class Refusals {
 
   /** Answers that the envelope was not applied. It is not kept: who waits for the answer may send it again. */
   decline(message: InboxMessage, refusal: Refusal): void {
-    message.reply(encodeValue(refusal))
+    answer(message, refusal, this.#context.log)
     message.ack()
   }
 

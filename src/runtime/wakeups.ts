@@ -26,6 +26,14 @@ export class Wakeups {
     this.#arm()
   }
 
+  /**
+   * The same for a moment that may be out of date: one that is wished for already and comes sooner stands. To be woken for
+   * nothing costs a read, to be woken late breaks a promise.
+   */
+  setAtLatest(key: string, dueAt: number | undefined): void {
+    if (dueAt !== undefined && dueAt < (this.#queue.dueAtOf(key) ?? Infinity)) this.set(key, dueAt)
+  }
+
   /** Forgets the wishes of all keys for which `isOf` is true. */
   clear(isOf: (key: string) => boolean): void {
     for (const key of this.#queue.keys()) if (isOf(key)) this.#queue.delete(key)

@@ -113,6 +113,10 @@ class Bench implements InstanceHost<Delivery> {
   wakeAt(dueAt: number | undefined): void {
     this.wakesAt = dueAt
   }
+  keepActivities(): ReadonlySet<number> {
+    this.abandonActivities()
+    return new Set()
+  }
   abandonActivities(): void {}
   readonly isCrowded = false
 

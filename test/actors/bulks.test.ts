@@ -392,6 +392,10 @@ function host(workflow: PreparedWorkflow, mostBytes: number) {
     settle: ({ envelope }, { type }) => settled.push([envelope.id, type]),
     wakeAt() {},
     flushAfter() {},
+    keepActivities(): ReadonlySet<number> {
+      this.abandonActivities()
+      return new Set()
+    },
     abandonActivities() {},
     isCrowded: false,
     awaitRoom() {},

@@ -131,6 +131,10 @@ class Bench implements InstanceHost<Delivery> {
   goesOn(): void {}
   flushAfter(): void {}
   wakeAt(): void {}
+  keepActivities(): ReadonlySet<number> {
+    this.abandonActivities()
+    return new Set()
+  }
   abandonActivities(): void {}
   readonly isCrowded = false
 

@@ -110,6 +110,10 @@ class Bench implements InstanceHost<Delivery> {
   }
   wakeAt(): void {}
   flushAfter(): void {}
+  keepActivities(): ReadonlySet<number> {
+    this.abandonActivities()
+    return new Set()
+  }
   abandonActivities(): void {
     this.abandons++
   }

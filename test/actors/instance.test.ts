@@ -100,6 +100,12 @@ class Bench implements InstanceHost<Delivery> {
   }
   flushAfter(): void {}
 
+  keepActivities(): ReadonlySet<number> {
+    this.abandonActivities()
+
+    return new Set()
+  }
+
   abandonActivities(): void {
     this.abandons++
   }

@@ -103,6 +103,10 @@ class Bench implements InstanceHost<Delivery> {
   }
   flushAfter(): void {}
   wakeAt(): void {}
+  keepActivities(): ReadonlySet<number> {
+    this.abandonActivities()
+    return new Set()
+  }
   abandonActivities(): void {}
   readonly isCrowded = false
 

@@ -94,6 +94,10 @@ class Bench implements InstanceHost<Delivery> {
     this.flushMs = delayMs
   }
   wakeAt(): void {}
+  keepActivities(): ReadonlySet<number> {
+    this.abandonActivities()
+    return new Set()
+  }
   abandonActivities(): void {}
   readonly isCrowded = false
 

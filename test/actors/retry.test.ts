@@ -26,6 +26,12 @@ describe('a retry policy', () => {
     expect(delays).toEqual([100, 200, 400, 500])
   })
 
+  it('has no wait after however many failures, when the first is none', () => {
+    const forever = { ...policy, initialIntervalMs: 0, maxAttempts: Number.POSITIVE_INFINITY }
+
+    expect(delayOf(forever, 1_025, new Error('down'), 0.5)).toBe(0)
+  })
+
   it('gives up after its last attempt', () => {
     expect(delayOf(policy, 5, new Error('down'), 0.5)).toBeUndefined()
   })
