@@ -166,10 +166,10 @@ export class Client implements AsyncDisposable {
    * The instances there are, then each as it changes, until the reader stops or the signal aborts. A reader more
    * than 4096 commits behind misses the oldest of them. Waits while NATS cannot be reached.
    */
-  watch(
-    filter: ListFilter = {},
+  watch<TWorkflow extends Workflow>(
+    filter: ListFilter & { readonly workflow?: TWorkflow | string } = {},
     options: { readonly signal?: AbortSignal } = {},
-  ): AsyncIterableIterator<InstanceSnapshot> {
+  ): AsyncIterableIterator<InstanceSnapshot<TWorkflow>> {
     return watchRecords(this.#context, toRecordFilter(filter), {
       capacity: watchCapacity,
       isLast: () => false,

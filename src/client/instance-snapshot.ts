@@ -11,7 +11,7 @@ import {
   type Timer,
 } from '../../actors/record.ts'
 import type { Incident } from '../../actors/incident.ts'
-import type { ContextOf, OutputOf, Workflow } from '../workflow/define-workflow.ts'
+import type { ContextOf, OutputOf, SnapshotOf, Workflow } from '../workflow/define-workflow.ts'
 
 /** The state of an instance as last committed. */
 export interface InstanceSnapshot<TWorkflow extends Workflow = Workflow> {
@@ -44,7 +44,7 @@ export interface InstanceSnapshot<TWorkflow extends Workflow = Workflow> {
   /** What will happen, and when. */
   readonly timers: readonly Timer[]
   /** Whether the instance is in that state, as in `snapshot.matches()` of XState. */
-  matches(state: StateValue): boolean
+  matches(state: MatchedBy<TWorkflow>): boolean
 }
 
 /** An activity at work. */
@@ -60,6 +60,9 @@ export interface RunningActivity {
 
 type MachineOf<TWorkflow extends Workflow> =
   TWorkflow extends Workflow<infer TMachine> ? TMachine : AnyStateMachine
+
+/** What the snapshots of the machine can be asked for: only states that there are. */
+type MatchedBy<TWorkflow extends Workflow> = Parameters<SnapshotOf<TWorkflow>['matches']>[0]
 
 /** The snapshot a stored record shows. */
 export function toInstanceSnapshot<TWorkflow extends Workflow>(

@@ -54,6 +54,17 @@ export type { RegisteredWorkflow }
 
 const defaultServer = 'nats://127.0.0.1:4222'
 
+/** The names of the options of a connection. */
+export const connectionOptionNames = [
+  'credentials',
+  'inboxPrefix',
+  'pass',
+  'servers',
+  'tls',
+  'token',
+  'user',
+] as const satisfies readonly (keyof ConnectionOptions)[]
+
 /** The workflows that nodes have registered in a namespace, and whether a node runs an instance. */
 export interface Directory {
   isRegistered(workflow: string, signal?: AbortSignal): Promise<boolean>

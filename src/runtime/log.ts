@@ -8,6 +8,15 @@ export type Log = Logger
  */
 export type LogOption = Logger | Level | 'silent'
 
+const levels: readonly unknown[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+export const logOptionForm = `a pino logger or ${levels.join(', ')}`
+
+export function isLogOption(option: unknown): option is LogOption {
+  if (typeof option === 'string') return levels.includes(option)
+  return typeof (option as Partial<Logger> | null)?.child === 'function'
+}
+
 /** The root logger. */
 export function rootLog(option: LogOption): Log {
   if (typeof option !== 'string') return option

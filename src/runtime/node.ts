@@ -95,7 +95,13 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     partitions: resolved.partitions,
     replicas: resolved.replicas,
   })
-  const node = new Node(resolved, transport, log, { clock: systemClock, nextId })
+  let node: Node
+  try {
+    node = new Node(resolved, transport, log, { clock: systemClock, nextId })
+  } catch (error) {
+    await transport.close()
+    throw error
+  }
   try {
     await node.start()
     return node

@@ -1,10 +1,11 @@
 import { hostname } from 'node:os'
 
 import { RuntimeError } from '../../actors/errors.ts'
-import type { ConnectionOptions } from '../nats/transport.ts'
-import type { Workflow } from '../workflow/define-workflow.ts'
+import { connectionOptionNames, type ConnectionOptions } from '../nats/transport.ts'
+import { isWorkflow, type Workflow } from '../workflow/define-workflow.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
-import type { LogOption } from './log.ts'
+import { unknownOptions } from '../workflow/unknown-options.ts'
+import { isLogOption, logOptionForm, type LogOption } from './log.ts'
 
 export interface NodeOptions extends ConnectionOptions {
   /** What bounds the attempts of `activity()` on this node, whatever their type. */
@@ -62,6 +63,21 @@ export interface ResolvedNodeOptions {
   readonly workflows: readonly Workflow[]
 }
 
+const optionNames: readonly string[] = [
+  'activities',
+  'drainTimeout',
+  'leaseTtl',
+  'log',
+  'maxResting',
+  'name',
+  'namespace',
+  'partitions',
+  'passivateAfter',
+  'replicas',
+  'workflows',
+  ...connectionOptionNames,
+] satisfies (keyof NodeOptions)[]
+
 const defaults = Object.freeze({
   drainTimeout: '30s',
   leaseTtl: '10s',
@@ -83,7 +99,8 @@ export function resolveNodeOptions(options: NodeOptions, randomPart: string): Re
     ...options,
   }
   const { activities, name, partitions, workflows, ...rest } = options
-  const problems: string[] = []
+  const problems = unknownOptions(options, optionNames)
+  if (!isLogOption(log)) problems.push(`log: must be ${logOptionForm}`)
   const duration = (value: Duration, field: string) => {
     try {
       return parseDuration(value, field)
@@ -134,10 +151,8 @@ export function resolveNodeOptions(options: NodeOptions, randomPart: string): Re
 function activityProblems(activities: NodeActivityOptions | undefined): string[] {
   if (activities === undefined) return []
   if (typeof activities !== 'object' || activities === null) return ['activities: must be an object']
-  const { concurrency, ...others } = activities
-  const problems = Object.keys(others).map(
-    name => `activities.${name}: is not an option; there is concurrency`,
-  )
+  const { concurrency } = activities
+  const problems = unknownOptions(activities, ['concurrency'], 'activities.')
   if (concurrency !== undefined && !isWhole(concurrency, 1, Number.MAX_SAFE_INTEGER)) {
     problems.push(`activities.concurrency: must be a whole number from 1, not ${String(concurrency)}`)
   }
@@ -148,6 +163,10 @@ function workflowProblems(workflows: readonly Workflow[]): string[] {
   if (!Array.isArray(workflows) || workflows.length === 0) {
     return ['workflows: must be a list of at least one defineWorkflow() result']
   }
+  const foreign = workflows.flatMap((workflow: unknown, index) =>
+    isWorkflow(workflow) ? [] : [`workflows[${index}]: must be what defineWorkflow() answers`],
+  )
+  if (foreign.length > 0) return foreign
   const names = workflows.map(workflow => workflow.name)
   const repeated = names.filter((workflowName, index) => names.indexOf(workflowName) !== index)
   return repeated.map(workflowName => `workflows: '${workflowName}' is there twice`)

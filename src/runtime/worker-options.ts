@@ -1,9 +1,10 @@
 import { RuntimeError } from '../../actors/errors.ts'
-import type { ConnectionOptions } from '../nats/transport.ts'
+import { connectionOptionNames, type ConnectionOptions } from '../nats/transport.ts'
 import { isName, nameForm } from '../workflow/address.ts'
 import { parseDuration, type Duration } from '../workflow/duration.ts'
 import type { ActivityHandler } from '../workflow/remote-activity.ts'
-import type { LogOption } from './log.ts'
+import { unknownOptions } from '../workflow/unknown-options.ts'
+import { isLogOption, logOptionForm, type LogOption } from './log.ts'
 
 /** The handlers of a worker, by the name of the activity that each does. */
 export type ActivityHandlers<TInputs> = {
@@ -55,6 +56,18 @@ export interface ResolvedWorkerOptions {
   readonly namespace: string
 }
 
+const optionNames: readonly string[] = [
+  'ackWait',
+  'activities',
+  'concurrency',
+  'drainTimeout',
+  'grace',
+  'log',
+  'maxDeliveries',
+  'namespace',
+  ...connectionOptionNames,
+] satisfies (keyof WorkerOptions<never>)[]
+
 const defaults = Object.freeze({
   ackWait: '30s',
   concurrency: 10,
@@ -82,7 +95,8 @@ export function resolveWorkerOptions<TInputs>(options: WorkerOptions<TInputs>): 
     namespace,
     ...connection
   } = { ...defaults, ...options }
-  const problems: string[] = []
+  const problems = unknownOptions(options, optionNames)
+  if (!isLogOption(log)) problems.push(`log: must be ${logOptionForm}`)
   const duration = (value: Duration, field: string) => {
     try {
       return parseDuration(value, field)

@@ -8,6 +8,7 @@ import { isName, nameForm } from './address.ts'
 import { durationProblem, parseDuration } from './duration.ts'
 import type { Duration } from './duration.ts'
 import { queueingNames, queueingProblems, type QueueingOptions } from './queueing-options.ts'
+import { unknownOptions } from './unknown-options.ts'
 
 export interface ActivityOptions<TInput, TOutput> extends QueueingOptions<TInput>, PooledOptions {
   /** What logs, metrics and idempotency keys call it: letters, digits, underscores and hyphens. */
@@ -152,7 +153,7 @@ export function resolveTimeouts(
 /** Everything wrong with the options of an activity, each in one line. */
 export function optionProblems(options: ActivityOptions<never, unknown>): string[] {
   if (!isObject(options)) return ['options must be an object with a name and a run function']
-  const problems = unknownNames(options, optionNames, '')
+  const problems = unknownOptions(options, optionNames)
   if (!isName(options.name)) problems.push(`name must be ${nameForm}; got ${show(options.name)}`)
   if (typeof options.run !== 'function') problems.push(`run must be a function; got ${show(options.run)}`)
   if (options.restart !== undefined) problems.push(...restartProblems(options.restart))
@@ -167,7 +168,7 @@ function restartProblems(restart: unknown): string[] {
   if (!isObject(restart)) {
     return [`restart must be 'temporary', 'transient' or an object; got ${show(restart)}`]
   }
-  const problems = unknownNames(restart, restartNames, 'restart.')
+  const problems = unknownOptions(restart, restartNames, 'restart.')
   const { intensity = defaults.intensity, period = defaults.period } = restart as RestartOptions
   const isCount = Number.isSafeInteger(intensity) && intensity >= 0 && intensity <= mostIntensity
   if (!isCount && intensity !== Infinity) {
@@ -180,7 +181,7 @@ function restartProblems(restart: unknown): string[] {
 
 function retryProblems(retry: RetryOptions): string[] {
   if (!isObject(retry)) return [`retry must be an object; got ${show(retry)}`]
-  const problems = unknownNames(retry, retryNames, 'retry.')
+  const problems = unknownOptions(retry, retryNames, 'retry.')
   const {
     backoff = defaults.backoff,
     initialInterval = defaults.initialInterval,
@@ -217,7 +218,7 @@ function retryProblems(retry: RetryOptions): string[] {
 
 function timeoutProblems(timeout: TimeoutOptions): string[] {
   if (!isObject(timeout)) return [`timeout must be an object; got ${show(timeout)}`]
-  const problems = unknownNames(timeout, timeoutNames, 'timeout.')
+  const problems = unknownOptions(timeout, timeoutNames, 'timeout.')
   for (const name of timeoutNames) {
     if (timeout[name] !== undefined) problems.push(...lengthProblems(timeout[name], `timeout.${name}`))
   }
@@ -228,13 +229,6 @@ function lengthProblems(duration: Duration, field: string): string[] {
   const problem = durationProblem(duration, field)
   if (problem !== undefined) return [problem]
   return parseDuration(duration, field) === 0 ? [`${field} must be above 0`] : []
-}
-
-/** Anything misspelt or not supported is refused: an option that silently does nothing is a trap. */
-function unknownNames(options: object, known: readonly string[], prefix: string): string[] {
-  return Object.keys(options)
-    .filter(key => !known.includes(key))
-    .map(key => `${prefix}${key} is not an option; there are ${known.join(', ')}`)
 }
 
 function isObject(value: unknown): value is object {

@@ -44,16 +44,12 @@ export function formatAddress(address: Address): string {
  *
  * @throws RuntimeError `ID_INVALID` naming the limits
  */
-export function checkInstanceId(id: unknown): string {
+export function checkInstanceId(id: unknown, what = 'an instance id', field = 'id'): string {
   const problem = idProblem(id)
   if (problem !== undefined) {
-    throw new RuntimeError(
-      'ID_INVALID',
-      `an instance id must be 1 to ${MAX_ID_BYTES} bytes of UTF-8; ${problem}`,
-      {
-        fields: { field: 'id', maxBytes: MAX_ID_BYTES, minBytes: 1 },
-      },
-    )
+    throw new RuntimeError('ID_INVALID', `${what} must be 1 to ${MAX_ID_BYTES} bytes of UTF-8; ${problem}`, {
+      fields: { field, maxBytes: MAX_ID_BYTES, minBytes: 1 },
+    })
   }
   return id as string
 }

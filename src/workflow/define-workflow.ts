@@ -67,6 +67,14 @@ export type OutputOf<TWorkflow extends Workflow> = OutputFrom<MachineOf<TWorkflo
 /** The extended state of an instance of a workflow. */
 export type ContextOf<TWorkflow extends Workflow> = ContextFrom<MachineOf<TWorkflow>>
 
+/** Whether `defineWorkflow()` may have made it. For those who do not write TypeScript. */
+export function isWorkflow(value: unknown): value is Workflow {
+  const workflow = value as Partial<Workflow> | null | undefined
+  return (
+    typeof workflow?.name === 'string' && workflow.machine !== undefined && workflow.persistence !== undefined
+  )
+}
+
 const optionNames = ['events', 'input', 'name', 'onError', 'persist', 'version']
 const onErrorNames: readonly unknown[] = ['suspend', 'fail', 'deadLetter'] satisfies OnError[]
 

@@ -57,7 +57,7 @@ const defaultPriority = 3
  * @throws RuntimeError `OPTIONS_INVALID`; `ID_INVALID` when that cannot be a name
  */
 export function pool(options: PoolOptions): PoolLogic {
-  const name = checkInstanceId(options.name)
+  const name = checkInstanceId(options.name, 'the name of a pool', 'name')
   const { permits } = options
   check('permits', permits, 1, mostPermits)
   const spec: PoolSpec = Object.freeze({

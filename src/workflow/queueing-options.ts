@@ -6,6 +6,7 @@ import { RuntimeError } from '../../actors/errors.ts'
 import { messageOf } from '../../actors/plain-error.ts'
 import type { Rate } from '../../actors/rate-window.ts'
 import { durationProblem, parseDuration, type Duration } from './duration.ts'
+import { unknownOptions } from './unknown-options.ts'
 
 /**
  * How many attempts of an activity run, and which one is next where not all that want to can.
@@ -91,9 +92,7 @@ function rateProblems(rate: RateOptions): string[] {
   if (typeof rate !== 'object' || rate === null) {
     return [`rate must be an object with a limit and per; got ${inspect(rate)}`]
   }
-  const problems = Object.keys(rate)
-    .filter(name => !rateNames.includes(name))
-    .map(name => `rate.${name} is not an option; there are ${rateNames.join(', ')}`)
+  const problems = unknownOptions(rate, rateNames, 'rate.')
   if (!isCount(rate.limit) || rate.limit > mostLimit) {
     problems.push(`rate.limit must be a whole number from 1 to ${mostLimit}; got ${inspect(rate.limit)}`)
   }

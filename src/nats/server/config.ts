@@ -1,4 +1,5 @@
 import { RuntimeError } from '../../../actors/errors.ts'
+import { unknownOptions } from '../../workflow/unknown-options.ts'
 import type { FindServerOptions } from './find.ts'
 import { compareVersions, SYNC_INTERVAL_VERSION } from './version.ts'
 
@@ -34,6 +35,24 @@ export interface ServerSettings {
   readonly syncInterval: string
 }
 
+const optionNames: readonly string[] = [
+  'cacheDir',
+  'extraConfig',
+  'monitoringPort',
+  'networkTimeoutMs',
+  'onProgress',
+  'path',
+  'port',
+  'provide',
+  'releaseUrl',
+  'searchPath',
+  'serverName',
+  'startTimeoutMs',
+  'stopTimeoutMs',
+  'storeDir',
+  'syncInterval',
+] satisfies (keyof StartServerOptions)[]
+
 const defaults = Object.freeze({
   extraConfig: '',
   port: -1,
@@ -60,6 +79,7 @@ export function resolveOptions(options: StartServerOptions): ServerSettings {
     syncInterval: options.syncInterval ?? defaults.syncInterval,
   }
   const problems = [
+    unknownOptions(options, optionNames),
     isPort(settings.port) ? [] : [`port must be -1 or 1 to 65535, not ${settings.port}`],
     settings.monitoringPort === undefined || isPort(settings.monitoringPort)
       ? []
