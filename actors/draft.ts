@@ -97,9 +97,10 @@ export class Draft {
    * @throws Error when the snapshot does not fit the machine
    */
   static from(workflow: PreparedWorkflow, record: InstanceRecord, lastEvent = ''): Draft {
-    const { workflow: name, id, version, createdAt, inputDigest, parent } = record
+    const { workflow: name, id, createdAt, inputDigest, parent } = record
     return new Draft({
-      identity: { workflow: name, id, version, createdAt, inputDigest, parent },
+      // What is written from here on is of this version.
+      identity: { workflow: name, id, version: workflow.version, createdAt, inputDigest, parent },
       base: record,
       workflow,
       standing: new Standing(record),

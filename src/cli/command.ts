@@ -27,6 +27,11 @@ export type OptionValues<TOptions extends OptionSpecs> = {
 
 /** What every command understands, after its name or before it. */
 export const commonOptions = {
+  creds: {
+    type: 'string',
+    value: 'file',
+    description: 'credentials of a user of NATS; default HOLDFAST_CREDS',
+  },
   help: { type: 'boolean', short: 'h', description: 'show this' },
   json: { type: 'boolean', description: 'write JSON for programs: one document, or one a line for streams' },
   namespace: {

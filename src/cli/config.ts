@@ -2,6 +2,8 @@ import { basename } from 'node:path'
 
 /** What the environment says. Options on the command line come before it. */
 export interface Config {
+  /** HOLDFAST_CREDS: a file with the credentials of a user of NATS. */
+  readonly creds: string | undefined
   /** HOLDFAST_NAMESPACE: the namespace to work in. */
   readonly namespace: string | undefined
   /** HOLDFAST_NATS_SERVER: path of the nats-server that `holdfast dev` runs. */
@@ -25,6 +27,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export function readConfig(environment: Environment, script: string | undefined): Config {
   const read = (name: string) => environment[name] || undefined
   return {
+    creds: read('HOLDFAST_CREDS'),
     namespace: read('HOLDFAST_NAMESPACE'),
     natsServer: read('HOLDFAST_NATS_SERVER'),
     server: read('HOLDFAST_SERVER'),

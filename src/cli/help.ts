@@ -1,12 +1,17 @@
 import { commonOptions, type Command, type OptionSpecs } from './command.ts'
 import { exitCodes, exitMeanings } from './exit-codes.ts'
-import type { Style } from './style.ts'
+import type { Output } from './terminal.ts'
 import { pad } from './text.ts'
 
-const lineWidth = 100
+/** Where it goes: lines are no longer than its columns. */
+type Page = Pick<Output, 'columns' | 'style'>
+
+const mostWidth = 100
+const leastWidth = 60
 
 /** What `holdfast --help` shows. */
-export function programHelp(program: string, commands: readonly Command[], style: Style): string[] {
+export function programHelp(program: string, commands: readonly Command[], page: Page): string[] {
+  const { style } = page
   return [
     `${style.bold('holdfast')} runs durable XState actors on NATS.`,
     '',
@@ -15,35 +20,37 @@ export function programHelp(program: string, commands: readonly Command[], style
     ...section(
       'Commands',
       commands.map(({ name, summary }) => [name, summary]),
-      style,
+      page,
     ),
-    ...section('Options of every command', optionRows(commonOptions), style),
+    ...section('Options of every command', optionRows(commonOptions), page),
     ...section(
       'Environment',
       [
         ['HOLDFAST_SERVER', 'URL of the NATS to work with'],
+        ['HOLDFAST_CREDS', 'file with the credentials of a user of that'],
         ['HOLDFAST_NAMESPACE', 'the namespace'],
         ['HOLDFAST_NATS_SERVER', "path of the nats-server that 'holdfast dev' runs"],
         ['NO_COLOR', 'no colours; FORCE_COLOR: colours, even into a pipe'],
       ],
-      style,
+      page,
     ),
-    ...section('Exit codes', exitCodeRows(), style),
+    ...section('Exit codes', exitCodeRows(), page),
     style.dim(`${program} <command> --help says more, with examples.`),
   ]
 }
 
 /** What `holdfast <command> --help` shows. */
-export function commandHelp(program: string, command: Command, style: Style): string[] {
+export function commandHelp(program: string, command: Command, page: Page): string[] {
+  const { style } = page
   const { description = [], examples, name, options, parameters, summary } = command
-  const paragraphs = description.flatMap(paragraph => [...wrap(paragraph, lineWidth), ''])
+  const paragraphs = description.flatMap(paragraph => [...wrap(paragraph, widthOf(page)), ''])
   return [
     `${style.bold(`holdfast ${name}`)}: ${summary}.`,
     '',
     `  ${[program, name, ...parameters, '[options]'].join(' ')}`,
     '',
     ...paragraphs,
-    ...section('Options', optionRows({ ...options, ...commonOptions }), style),
+    ...section('Options', optionRows({ ...options, ...commonOptions }), page),
     style.bold('Examples'),
     ...examples.flatMap(([commandLine, effect]) => [
       `  ${style.dim(`# ${effect}`)}`,
@@ -54,10 +61,11 @@ export function commandHelp(program: string, command: Command, style: Style): st
 
 type Row = readonly [term: string, meaning: string]
 
-function section(title: string, rows: readonly Row[], style: Style): string[] {
+function section(title: string, rows: readonly Row[], page: Page): string[] {
+  const { style } = page
   const termWidth = Math.max(...rows.map(([term]) => term.length))
   const lines = rows.flatMap(([term, meaning]) =>
-    wrap(meaning, lineWidth - termWidth - 4).map((line, index) => {
+    wrap(meaning, widthOf(page) - termWidth - 4).map((line, index) => {
       return `  ${style.cyan(pad(index === 0 ? term : '', termWidth))}  ${line}`
     }),
   )
@@ -78,6 +86,10 @@ function exitCodeRows(): Row[] {
     )
     return [exitCode, codes.length === 0 ? meaning : `${meaning} (${codes.join(', ')})`]
   })
+}
+
+function widthOf({ columns = mostWidth }: Page): number {
+  return Math.max(leastWidth, Math.min(columns, mostWidth))
 }
 
 function wrap(text: string, width: number): string[] {

@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+
 import { RuntimeError } from '../../actors/errors.ts'
 import type { Client } from '../client/client.ts'
 import { connect } from '../client/connect.ts'
+import { usage } from './arguments.ts'
 import type { Call } from './command.ts'
 import { findDev } from './dev-file.ts'
 
@@ -12,12 +16,24 @@ export interface Target {
 
 /** Does something with a client, which is closed after it. */
 export async function withClient<T>(call: Call, use: (client: Client) => Promise<T>): Promise<T> {
+  const credentials = await readCredentials(call)
   const { namespace, server } = await findTarget(call)
-  const client = await connect({ servers: server, namespace })
+  const client = await connect({ servers: server, namespace, credentials })
   try {
     return await use(client)
   } finally {
     await client.close()
+  }
+}
+
+async function readCredentials({ config, folder, options }: Call): Promise<string | undefined> {
+  const file = options.creds ?? config.creds
+  if (file === undefined) return undefined
+  try {
+    return await readFile(resolve(folder, file), 'utf8')
+  } catch (error) {
+    const name = options.creds === undefined ? 'HOLDFAST_CREDS' : '--creds'
+    throw usage(`${name} cannot be read: ${(error as Error).message}`)
   }
 }
 

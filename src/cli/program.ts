@@ -73,7 +73,7 @@ async function runCommand(
   const { options, parameters } = parseArguments(command, args)
   const call = { ...surroundings, options, parameters } as unknown as Call<OptionSpecs>
   if (options['help'] === true) {
-    writeLines(terminal.out, ...commandHelp(config.program, command, terminal.out.style))
+    writeLines(terminal.out, ...commandHelp(config.program, command, terminal.out))
   } else {
     await command.run(call)
   }
@@ -88,11 +88,11 @@ function answer(args: readonly string[], at: number, { config, terminal }: Surro
   if (word === '--version' || word === '-v') {
     writeLines(out, holdfastVersion())
   } else if (about !== undefined) {
-    writeLines(out, ...commandHelp(config.program, about, out.style))
+    writeLines(out, ...commandHelp(config.program, about, out))
   } else if (topic !== undefined) {
     throw unknownCommand(topic)
   } else if (args.length === 0 || word === '--help' || word === '-h' || word === 'help') {
-    writeLines(out, ...programHelp(config.program, commands, out.style))
+    writeLines(out, ...programHelp(config.program, commands, out))
   } else if (word === undefined) {
     throw usage('the command is missing')
   } else {

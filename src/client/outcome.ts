@@ -39,8 +39,8 @@ export async function publishForOutcome(
     const what = type === 'send' ? 'event' : type
     throw new RuntimeError(
       'TIMEOUT',
-      `no node has answered for ${formatAddress(target)} within ${timeoutMs} ms: the ${what} is stored, and is ` +
-        'applied when a node takes it up',
+      `no answer came for ${formatAddress(target)} within ${timeoutMs} ms: the ${what} is stored, and is applied when ` +
+        'a node takes it up, and the instance takes anything: one that is paused or suspended does not',
       { cause: error, fields: { ...target, timeoutMs }, retryable: true },
     )
   } finally {

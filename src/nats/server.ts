@@ -214,7 +214,16 @@ function startFailed(
 ): RuntimeError {
   const { path, version } = start.binary
   const log = lastLines(start)
-  const lines = [`nats-server ${version} (${path}) did not start: ${reason}`, ...log.map(line => `  ${line}`)]
+  // What it says besides of itself is in the fields.
+  const errors = log.filter(line => /\[(ERR|FTL)\]/.test(line))
+  const told = errors.length > 0 ? errors : log
+  const lines = [
+    `nats-server ${version} (${path}) did not start: ${reason}`,
+    ...told.map(line => `  ${line}`),
+  ]
+  if (told.some(line => line.includes('address already in use'))) {
+    lines.push(`  port ${start.settings.port} is taken: choose another, or none, and it takes a free one`)
+  }
   return new RuntimeError('SERVER_START_FAILED', lines.join('\n'), {
     ...(cause === undefined ? {} : { cause }),
     fields: {

@@ -50,6 +50,15 @@ describe('a draft', () => {
     expect(snapshot.children!['work']!.snapshot).not.toHaveProperty('input')
   })
 
+  it('is of the version of the workflow that writes it, whichever has started it', () => {
+    const machine = setup({ types }).createMachine({ context: { heard: [] }, on: { GO: {} } })
+    const started = stored(start(prepare(machine)))
+    const newer = prepareWorkflow({ name: 'draft', version: 2, machine })
+
+    expect(started.version).toBe(1)
+    expect(stored(Draft.from(newer, started)).version).toBe(2)
+  })
+
   it('rounds up the moment of a timer to a whole millisecond', () => {
     const machine = setup({ types }).createMachine({
       context: { heard: [] },

@@ -5,11 +5,21 @@ import { readConfig } from '../../src/cli/config.ts'
 describe('the environment', () => {
   it('names the server, the namespace and the nats-server', () => {
     const config = readConfig(
-      { HOLDFAST_SERVER: 'nats://a:1', HOLDFAST_NAMESPACE: 'n', HOLDFAST_NATS_SERVER: '/bin/nats-server' },
+      {
+        HOLDFAST_CREDS: '/etc/user.creds',
+        HOLDFAST_SERVER: 'nats://a:1',
+        HOLDFAST_NAMESPACE: 'n',
+        HOLDFAST_NATS_SERVER: '/bin/nats-server',
+      },
       undefined,
     )
 
-    expect(config).toMatchObject({ server: 'nats://a:1', namespace: 'n', natsServer: '/bin/nats-server' })
+    expect(config).toMatchObject({
+      creds: '/etc/user.creds',
+      server: 'nats://a:1',
+      namespace: 'n',
+      natsServer: '/bin/nats-server',
+    })
   })
 
   it('takes a variable set to nothing for one that is not set', () => {

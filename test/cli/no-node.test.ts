@@ -7,6 +7,24 @@ import { startNode } from '../support/node.ts'
 import { tally } from '../support/workflows.ts'
 import { run, type RunResult } from './surroundings.ts'
 
+describe('while everything is paused', () => {
+  it('a start is stored, which is success and takes no time, and says what it waits for', async () => {
+    const namespace = freshNamespace()
+    const node = await startNode({ namespace, workflows: [tally] })
+    await node.client.pauseAll({ reason: 'maintenance' })
+
+    const args = ['start', 'tally', 'one', '--timeout', '1h', '--namespace', namespace]
+    const started = await run(args, { server: sharedServerUrl() })
+    await node.client.resumeAll()
+    const begun = await node.client.instance(tally, 'one').waitFor(() => true, { timeout: '10s' })
+
+    expect(started.code).toBe(0)
+    expect(started.stdout).toMatch(/^stored tally\/one: it starts when its workflow is resumed\n/)
+    expect(started.stderr).toMatch(/^the whole namespace is paused, for .*: maintenance\n$/)
+    expect(begun.status).toBe('running')
+  })
+})
+
 describe('while no node runs', () => {
   let namespace: string
 
@@ -60,7 +78,7 @@ describe('while no node runs', () => {
     })
     expect(updated).toMatchObject({ code: 7, stdout: '' })
     expect(updated.stderr).toMatch(
-      /^no node runs tally\/one now; waiting for one\nerror TIMEOUT: no node has answered for tally\/one within 50 ms/,
+      /^no node runs tally\/one now; waiting for one\nerror TIMEOUT: no answer came for tally\/one within 50 ms/,
     )
     expect([json.code, json.stderr]).toEqual([0, ''])
   })

@@ -24,6 +24,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   const surroundings: Surroundings = {
     config: {
       colors: undefined,
+      creds: undefined,
       namespace: undefined,
       natsServer: undefined,
       program: 'holdfast',

@@ -32,6 +32,13 @@ describe('help', () => {
     expect((await run([command, '-h'])).stdout).toBe(stdout)
   })
 
+  it('fits a narrow terminal, save for lines that are to be copied', async () => {
+    const { stdout } = await run(['watch', '--help'], { columns: 80 })
+
+    const prose = stdout.split('\n').filter(line => !line.startsWith('  holdfast '))
+    expect(Math.max(...prose.map(widthOf))).toBeLessThanOrEqual(80)
+  })
+
   it('is what a call without a command gets', async () => {
     expect(await run([])).toEqual(await run(['--help']))
   })

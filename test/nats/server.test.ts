@@ -182,7 +182,11 @@ describe('startServer', () => {
 
     const error = await startFailure(ownServer({ port: other.port }))
 
-    expect(error.message).toContain('address already in use')
+    const [first, cause, hint, ...more] = error.message.split('\n')
+    expect(first).toContain('did not start')
+    expect(cause).toContain('address already in use')
+    expect(hint).toBe(`  port ${other.port} is taken: choose another, or none, and it takes a free one`)
+    expect(more).toEqual([])
   })
 
   it('quotes the lines of this start only', async () => {

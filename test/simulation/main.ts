@@ -27,17 +27,7 @@ const help = `Runs the actors over ports in memory, under a scheduler that reord
 Prints each seed that breaks a promise, which one and how, and ends with exit code 1.
 `
 
-const { values } = parseArgs({
-  options: {
-    bail: { type: 'boolean', default: false },
-    from: { type: 'string', default: '1' },
-    help: { type: 'boolean', default: false },
-    jobs: { type: 'string', default: String(availableParallelism()) },
-    seed: { type: 'string' },
-    seeds: { type: 'string', default: '1000' },
-    trace: { type: 'boolean', default: false },
-  },
-})
+const { values } = read()
 
 const write = (line: string) => void process.stdout.write(`${line}\n`)
 
@@ -65,6 +55,26 @@ if (values.help) {
   const minutes = Math.round(simulatedMs / 60_000)
   write(`${runs} seeds, ${failed} failed: ${steps} steps, ${minutes} min simulated in ${seconds} s`)
   process.exitCode = failed === 0 ? 0 : 1
+}
+
+/** Ends the process when it does not know an option. */
+function read() {
+  try {
+    return parseArgs({
+      options: {
+        bail: { type: 'boolean', default: false },
+        from: { type: 'string', default: '1' },
+        help: { type: 'boolean', default: false },
+        jobs: { type: 'string', default: String(availableParallelism()) },
+        seed: { type: 'string' },
+        seeds: { type: 'string', default: '1000' },
+        trace: { type: 'boolean', default: false },
+      },
+    })
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exit(2)
+  }
 }
 
 /** Ends the process when the option is no whole number. */

@@ -35,7 +35,7 @@ export const list = defineCommand({
   examples: [
     ['list', 'what changed last'],
     ['list --workflow order-fulfilment --status running', 'orders under way'],
-    ['list --json | jq -r .[].address', 'for programs'],
+    ["list --json | jq -r '.[].address'", 'for programs'],
   ],
   async run(call) {
     const { options, signal, terminal } = call

@@ -16,7 +16,7 @@ export const nodes = defineCommand({
   options: {},
   examples: [
     ['nodes', 'for people'],
-    ['nodes --json | jq -r .[].name', 'for programs'],
+    ["nodes --json | jq -r '.[].name'", 'for programs'],
   ],
   async run(call) {
     const { options, signal, terminal } = call

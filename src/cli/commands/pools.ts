@@ -17,7 +17,7 @@ export const pools = defineCommand({
   examples: [
     ['pools', 'all of them'],
     ['pools sites', 'one, and who holds its permits'],
-    ['pools --json | jq -r .[].name', 'for programs'],
+    ["pools --json | jq -r '.[].name'", 'for programs'],
   ],
   async run(call) {
     const [name] = call.parameters

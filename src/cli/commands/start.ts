@@ -14,6 +14,7 @@ import { paintStatus, shellWord, snapshotJson } from '../instance-view.ts'
 import { parseJson } from '../json-argument.ts'
 import { withClient } from '../open-client.ts'
 import { parseDurationOption } from '../option-values.ts'
+import { notePausedWorkflows } from '../paused.ts'
 import { isServed } from '../served.ts'
 import { printable } from '../text.ts'
 import { writeLines } from '../terminal.ts'
@@ -38,8 +39,8 @@ export const start = defineCommand({
   description: [
     'Without an id a random one is chosen. The same id with the same input is the same start, however often it is ' +
       'asked for; with another input it is refused.',
-    'Waits until a node has accepted it, or says why it refuses. When no node runs, the start is stored, which is ' +
-      'success too: it begins when a node does.',
+    'Waits until a node has accepted it, or says why it refuses. When no node runs, or the workflow is paused, the start is ' +
+      'stored, which is success too: it begins when a node runs, and the workflow is resumed.',
   ],
   parameters: ['<workflow>', '[id]'],
   options,
@@ -58,15 +59,17 @@ export const start = defineCommand({
     const input = await readStartInput(call)
     await withClient(call, async client => {
       const handle = client.instance(workflow, id ?? createIds()())
+      const isPaused = (await client.pauseOf(workflow, { signal })) !== undefined
       const isTakenUp = timeoutMs === 0 || (await isServed(handle, signal))
-      const isAwaited = timeoutMs > 0 && isTakenUp
+      const isAwaited = timeoutMs > 0 && isTakenUp && !isPaused
       await client.start(workflow, {
         id: handle.address.id,
         input,
         signal,
         ...(isAwaited && { timeout: timeoutMs, until: 'accepted' }),
       })
-      report(call, handle, await handle.get({ signal }), isTakenUp)
+      await notePausedWorkflows(call, client, [workflow])
+      report(call, handle, await handle.get({ signal }), { isPaused, isTakenUp })
     })
   },
 })
@@ -89,7 +92,7 @@ function report(
   { config, options: { json }, terminal: { out } }: Call,
   { address }: InstanceHandle,
   snapshot: InstanceSnapshot | undefined,
-  isTakenUp: boolean,
+  { isPaused, isTakenUp }: { readonly isPaused: boolean; readonly isTakenUp: boolean },
 ): void {
   const { style } = out
   const name = formatAddress(address)
@@ -104,7 +107,11 @@ function report(
     const state = paintStatus(printable(formatState(snapshot.value)), snapshot.status, style)
     writeLines(out, `${style.green('started')} ${bold}  ${state}`)
   } else {
-    const when = isTakenUp ? '' : ': no node runs it now, and it starts when one does'
+    const when = isPaused
+      ? ': it starts when its workflow is resumed'
+      : isTakenUp
+        ? ''
+        : ': no node runs it now, and it starts when one does'
     writeLines(out, `${style.yellow('stored')} ${bold}${when}`)
   }
   writeLines(out, style.dim(`  follow it: ${config.program} watch ${shellWord(name)}`))
