@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { systemClock } from '../../src/clock.ts'
@@ -21,6 +22,13 @@ function startDev(folder: string, ...args: string[]): DevProcess {
   const dev = new DevProcess(folder, args)
   onTestFinished(() => void dev.child.kill('SIGKILL'))
   return dev
+}
+
+const anOrder = {
+  orderId: 'o-1',
+  items: [{ sku: 'TEAPOT', quantity: 2, unitPriceCents: 1_200 }],
+  card: { token: 'tok_visa', last4: '4242' },
+  address: { name: 'A', street: 'B', city: 'C', postalCode: 'D', country: 'PL' },
 }
 
 async function instancesIn(
@@ -50,6 +58,33 @@ describe('holdfast dev', { timeout: 60_000 }, () => {
     expect(dev.lines.slice(-2).map(({ type }) => type)).toEqual(['stopping', 'stopped'])
     expect(isRunning(natsPid)).toBe(false)
     expect(await readdir(join(folder, '.holdfast'))).not.toContain('dev.json')
+  })
+
+  it('comes back on its port after kill -9, so that what waits on it goes on, or on another if that is taken', async () => {
+    const folder = await scratchDir()
+    const first = startDev(folder)
+    const url = await first.url()
+    await run(['start', 'order-fulfilment', 'o-1', '--input', JSON.stringify(anOrder)], { folder })
+    const watching = spawnCli(folder, ['watch', 'order-fulfilment/o-1', '--json'])
+    onTestFinished(() => void watching.kill('SIGKILL'))
+    const seen = createInterface({ input: watching.stdout! })[Symbol.asyncIterator]()
+    await seen.next()
+    await first.end('SIGKILL')
+    const second = startDev(folder)
+    const again = await second.url()
+    await run(['cancel', 'order-fulfilment/o-1', '--force'], { folder })
+    let last = ''
+    while (!last.includes('cancelled')) last = (await seen.next()).value as string
+    await second.end('SIGINT')
+
+    const { port } = new URL(url)
+    const other = createServer().listen(Number(port), '127.0.0.1')
+    onTestFinished(() => void other.close())
+    await once(other, 'listening')
+    const third = startDev(folder)
+
+    expect(again).toBe(url)
+    expect(await third.url()).not.toBe(url)
   })
 
   it('feeds every webhook, and finds every instance again the next time', async () => {

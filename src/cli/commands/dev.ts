@@ -36,7 +36,11 @@ const options = {
     value: 'time',
     description: `wait so long before each webhook; default ${terminalPaceMs}ms in a terminal, else 0`,
   },
-  port: { type: 'string', value: 'n', description: 'port of the NATS it starts; default a free one' },
+  port: {
+    type: 'string',
+    value: 'n',
+    description: 'port of the NATS it starts; default that of the last time, else a free one',
+  },
   workflows: {
     type: 'string',
     value: 'file',

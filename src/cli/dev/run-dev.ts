@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { destination, pino } from 'pino'
 
-import { RuntimeError } from '../../../actors/errors.ts'
+import { isRuntimeError, RuntimeError } from '../../../actors/errors.ts'
 import type { Client } from '../../client/client.ts'
 import { systemClock } from '../../clock.ts'
 import { connectNats, type NatsConnection } from '../../nats/connection.ts'
@@ -15,6 +15,7 @@ import type { Workflow } from '../../workflow/define-workflow.ts'
 import { publishDevFacts } from '../dev-file.ts'
 import type { DevScreen } from './dev-screen.ts'
 import { DevView } from './dev-view.ts'
+import { keepPort, readLastPort } from './last-port.ts'
 import { openSampleFeed, type OnRefused, type SampleFeed } from './sample-feed.ts'
 import { startSampleOrders } from './sample-orders.ts'
 
@@ -48,14 +49,33 @@ export async function runDev(plan: DevPlan, screen: DevScreen, signal: AbortSign
     await runNode(plan, screen, { url: plan.server }, signal)
     return
   }
-  const onProgress = (message: string) => screen.preparing(message)
-  const storeDir = join(plan.dataFolder, 'nats')
-  const server = await startServer({ onProgress, path: plan.natsServer, port: plan.port, storeDir }, signal)
+  const server = await startNats(plan, screen, signal)
   try {
     await runNode(plan, screen, server, signal)
   } finally {
     await server.stop()
   }
+}
+
+/** On the port asked for, else on that of the last time, else on a free one. */
+async function startNats(plan: DevPlan, screen: DevScreen, signal: AbortSignal): Promise<NatsServer> {
+  const { dataFolder, natsServer } = plan
+  const onProgress = (message: string) => screen.preparing(message)
+  const storeDir = join(dataFolder, 'nats')
+  const start = (port: number | undefined) =>
+    startServer({ onProgress, path: natsServer, port, storeDir }, signal)
+  if (plan.port !== undefined) return start(plan.port)
+  const server = await start(await readLastPort(dataFolder)).catch((error: unknown) => {
+    if (isPortTaken(error)) return start(undefined)
+    throw error
+  })
+  await keepPort(dataFolder, server.port)
+  return server
+}
+
+function isPortTaken(error: unknown): boolean {
+  if (!isRuntimeError(error, 'SERVER_START_FAILED')) return false
+  return (error.fields['log'] as readonly string[]).some(line => line.includes('address already in use'))
 }
 
 type RunningServer = Pick<NatsServer, 'url'> & Partial<NatsServer>
