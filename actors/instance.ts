@@ -552,8 +552,10 @@ export class Instance<D extends Delivery> {
   #redo(items: readonly Waiting<D>[]): void {
     this.#queue.putBack(items)
     this.#turn = new Turn()
-    // What runs goes on if the record turns out to be the one that has asked for it.
-    this.#undoneAt = this.#resident.revision
+    // What runs goes on if the record turns out to be the one that has asked for it. Else it may not tell anything: what
+    // begins in the turn done again may have the same numbers.
+    if (this.#workflow.persistence.startsEarly) this.#host.abandonActivities()
+    else this.#undoneAt = this.#resident.revision
     this.#resident.forget()
     this.#isPresumed = false
     this.#state = 'loading'

@@ -42,6 +42,7 @@ export function formatAddress(address: Address): string {
 /**
  * Answers the id unchanged if it can be one: 1 to 256 bytes of UTF-8, any characters.
  *
+ * @param what it is the id of, for the error, and in which field
  * @throws RuntimeError `ID_INVALID` naming the limits
  */
 export function checkInstanceId(id: unknown, what = 'an instance id', field = 'id'): string {
