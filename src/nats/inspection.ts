@@ -3,6 +3,7 @@
  *
  * Which nodes there are is told by their heartbeats, so one that is alive and does not answer is known of.
  */
+import type { Msg } from 'nats'
 import type { Inspection } from '../../actors/ports.ts'
 import type { SupervisedNode, SupervisionQuestion } from '../../actors/supervision.ts'
 import { decodeValue, encodeValue } from '../codec/msgpack.ts'
@@ -66,12 +67,8 @@ export class NatsInspection implements Inspection {
     let refusal: Error | undefined
     const subscription = this.#connection.nc.subscribe(subject, {
       callback: (error, msg) => {
-        if (error !== null) {
-          refusal = error
-          return
-        }
-        const question = questionIn(msg.data)
-        if (question !== undefined) msg.respond(encodeValue(answer(question)))
+        if (error === null) respond(msg, answer)
+        else refusal = error
       },
     })
     try {
@@ -85,13 +82,16 @@ export class NatsInspection implements Inspection {
   }
 }
 
-/** Undefined when it is none: anyone can write there, and what is thrown in a callback ends the reading of the connection. */
-function questionIn(data: Uint8Array): SupervisionQuestion | undefined {
+/**
+ * Answers what is a question: anyone can write there. Who has asked what cannot be answered hears nothing, as from a node
+ * that does not answer.
+ */
+function respond(msg: Msg, answer: (question: SupervisionQuestion) => SupervisedNode): void {
   try {
-    const question = decodeValue(data)
-    return isObject(question) ? (question as unknown as SupervisionQuestion) : undefined
+    const question = decodeValue(msg.data)
+    if (isObject(question)) msg.respond(encodeValue(answer(question as unknown as SupervisionQuestion)))
   } catch {
-    return undefined
+    // What is thrown in a callback ends the reading of the connection.
   }
 }
 

@@ -23,7 +23,10 @@ it.each([
 ])('a node still hears the server when it is asked %s', async (_, bytes) => {
   const { connection, namespace } = await natsFixture()
   const stranger = await testConnection()
-  await new NatsInspection(connection, namespace).answer('n-1', ({ depth }) => ({ depth }) as never)
+  await new NatsInspection(connection, namespace).answer('n-1', ({ depth }) => {
+    if (depth === undefined) throw new Error('nothing was asked')
+    return { depth } as never
+  })
 
   stranger.nc.publish(namespace.subjects.question('n-1'), new Uint8Array(bytes))
   await stranger.nc.flush()
