@@ -267,9 +267,11 @@ export interface Heartbeats {
    * Tells of the nodes whose last heartbeat is not older than a lease lasts, then of every heartbeat. Answers how to
    * stop.
    *
-   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`
+   * @param saying said before it is looked who has been heard: a heartbeat that is on its way to its store meanwhile is
+   * there when that is said
+   * @throws RuntimeError `PERMISSION_DENIED`, `STORE_UNAVAILABLE`; what `saying` rejects with
    */
-  listen(listener: HeartbeatListener): Promise<() => void>
+  listen(listener: HeartbeatListener, saying?: () => Promise<void>): Promise<() => void>
 }
 
 /** Questions to the nodes of a namespace about themselves. Nothing rests on the answers. */

@@ -21,9 +21,10 @@ export class MemoryHeartbeats implements Heartbeats {
     this.#tell(listener => listener.left(this.#node))
   }
 
-  async listen(listener: HeartbeatListener): Promise<() => void> {
+  async listen(listener: HeartbeatListener, saying?: () => Promise<void>): Promise<() => void> {
     const { clock, heartbeats, heartbeatListeners, leaseTtlMs } = this.#namespace
     heartbeatListeners.add(listener)
+    await saying?.()
     for (const [name, { at, avoided }] of heartbeats) {
       const agoMs = clock.monotonic() - at
       if (agoMs < leaseTtlMs) listener.alive(name, agoMs, avoided)

@@ -3,7 +3,9 @@
  *
  * A write to a bucket is a message that anyone can subscribe to, so hearing the others costs no consumer. Messages
  * can be missed, which the next heartbeat makes good. Whoever begins to listen reads which keys there are, and how old:
- * by the server's clock, as it is the one that forgets them.
+ * by the server's clock, as it is the one that forgets them. A heartbeat is sent on to those who listen before it is stored,
+ * by milliseconds when many leases are being taken: who begins to listen in between does not hear it, and reads too early.
+ * So a node says first that it is alive, and reads when that is stored: what came before it is stored then, too.
  *
  * The value is `{"incarnation":"…","avoided":[3]}`. Older nodes wrote the incarnation alone, and read no value at all.
  */
@@ -53,7 +55,7 @@ export class NatsHeartbeats implements Heartbeats {
     }
   }
 
-  async listen(listener: HeartbeatListener): Promise<() => void> {
+  async listen(listener: HeartbeatListener, saying?: () => Promise<void>): Promise<() => void> {
     const { allHeartbeats } = this.#namespace.subjects
     const heard = new Set<string>()
     let refusal: Error | undefined
@@ -71,6 +73,7 @@ export class NatsHeartbeats implements Heartbeats {
       },
     })
     try {
+      await saying?.()
       // The subscription stands, or is refused, before the keys are read: the questions go the same way after it.
       for (const { agoMs, avoided, name } of await this.#stored()) {
         if (!heard.has(name)) listener.alive(name, agoMs, avoided)

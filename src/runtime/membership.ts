@@ -3,7 +3,7 @@
  * from, and tells who else is and what they stay away from, whenever that changes.
  */
 import type { Avoided } from '../../actors/assignment.ts'
-import type { Clock, Heartbeats, TimerHandle } from '../../actors/ports.ts'
+import type { Clock, HeartbeatListener, Heartbeats, TimerHandle } from '../../actors/ports.ts'
 import { Roster } from '../../actors/roster.ts'
 import type { Log } from './log.ts'
 
@@ -44,7 +44,7 @@ export class Membership {
    */
   async join(): Promise<void> {
     const { clock, heartbeats } = this.#context
-    this.#stopListening = await heartbeats.listen({
+    const listener: HeartbeatListener = {
       alive: (name, agoMs, avoided) => {
         this.#roster.heard(name, clock.monotonic(), agoMs, avoided)
         this.#tell()
@@ -53,8 +53,8 @@ export class Membership {
         this.#roster.left(name)
         this.#tell()
       },
-    })
-    await heartbeats.beat(this.#avoided)
+    }
+    this.#stopListening = await heartbeats.listen(listener, () => heartbeats.beat(this.#avoided))
     this.#isJoined = true
     this.#tell()
     this.#beatLater()

@@ -69,6 +69,16 @@ export function describeHeartbeats(name: string, makeFixture: () => Promise<Hear
       expect(atB.agesMs.get('a')).toBe(0)
     })
 
+    it('looks who is alive when that is said which is to be said before', async () => {
+      const { heartbeatsOf } = await makeFixture()
+      const [a, b] = await Promise.all([heartbeatsOf('a'), heartbeatsOf('b')])
+      const heard = new Heard()
+
+      await a.listen(heard, () => b.beat())
+
+      expect(heard.news).toContain('+b')
+    })
+
     it('tells who begins to listen of everyone alive, once, before it resolves', async () => {
       const { heartbeatsOf } = await makeFixture()
       const [a, b] = await Promise.all([heartbeatsOf('a'), heartbeatsOf('b')])

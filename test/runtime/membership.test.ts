@@ -130,7 +130,7 @@ describe('membership', () => {
     const { membership } = bench.member('a', {
       beat: () => heartbeats.beat(),
       leave: () => Promise.reject(new Error('test')),
-      listen: listener => heartbeats.listen(listener),
+      listen: (listener, saying) => heartbeats.listen(listener, saying),
     })
     await membership.join()
 
@@ -169,7 +169,7 @@ describe('membership', () => {
     const b = bench.member('b', {
       beat: () => (isDown ? Promise.reject(new Error('test')) : heartbeats.beat()),
       leave: () => heartbeats.leave(),
-      listen: listener => heartbeats.listen(listener),
+      listen: (listener, saying) => heartbeats.listen(listener, saying),
     })
     await a.membership.join()
     await b.membership.join()
