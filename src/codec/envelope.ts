@@ -74,12 +74,14 @@ import type { Field } from './shape.ts'
 
 const malformed = 'ENVELOPE_MALFORMED'
 
+const idText = textOf('id', 1, 400)
+
 const envelopeShape: readonly Field[] = [
   {
     name: 'id',
     allowed: 'a string of 1 to 400 characters, without half a surrogate pair',
     // Two such ids would be one where they are written as UTF-8.
-    matches: value => isShortText(value) && !/\p{Surrogate}/u.test(value),
+    matches: value => idText.matches(value) && !/\p{Surrogate}/u.test(value as string),
   },
   oneOf(
     'type',
@@ -102,10 +104,6 @@ const envelopeShape: readonly Field[] = [
   nullable(textOf('cause', 0, 1024)),
   nullable(object('source')),
 ]
-
-function isShortText(value: unknown): value is string {
-  return typeof value === 'string' && value.length >= 1 && value.length <= 400
-}
 
 const startShape: readonly Field[] = [nullable(textOf('inputDigest', 1, 128)), nullable(object('parent'))]
 

@@ -59,17 +59,23 @@ it('who reads a record that was removed with headers that the library refuses fi
   await expect(new NatsSnapshots(connection, namespace).get(target)).resolves.toBeUndefined()
 })
 
-it('an envelope is delivered though its headers cannot be read', async () => {
+/** An inbox that was sent an envelope with such headers. */
+async function inboxSent(text: string) {
   const { connection, namespace } = await natsFixture()
   const stranger = await testConnection()
   const inbox = new NatsInbox(connection, namespace)
   const target = addressIn(3, namespace.partitions)
   const heard = new HeardMessages()
   await inbox.open(3, 1, heard)
-
-  const [subject, data] = [namespace.subjects.envelope(3, target), encodeEnvelope(sampleEnvelope(target, 1))]
-  stranger.nc.publish(subject, data, raw('NATS/1.0\r\nno name: 1\r\n'))
+  const data = encodeEnvelope(sampleEnvelope(target, 1))
+  stranger.nc.publish(namespace.subjects.envelope(3, target), data, raw(text))
   await stranger.nc.flush()
+  return { heard, inbox, target }
+}
+
+it('an envelope is delivered though its headers cannot be read', async () => {
+  const { heard, inbox, target } = await inboxSent('NATS/1.0\r\nno name: 1\r\n')
+
   await inbox.publish(sampleEnvelope(target, 2))
   await heard.count(2)
 
@@ -77,16 +83,8 @@ it('an envelope is delivered though its headers cannot be read', async () => {
 })
 
 it('an envelope can be parked whatever its headers, and keeps those that can be sent', async () => {
-  const { connection, namespace } = await natsFixture()
-  const stranger = await testConnection()
-  const inbox = new NatsInbox(connection, namespace)
-  const target = addressIn(3, namespace.partitions)
-  const heard = new HeardMessages()
-  await inbox.open(3, 1, heard)
+  const { heard } = await inboxSent('NATS/1.0\r\nGröße: 1\r\nno name: 2\r\nSize: 3\r\n\r\n')
 
-  const [subject, data] = [namespace.subjects.envelope(3, target), encodeEnvelope(sampleEnvelope(target, 1))]
-  stranger.nc.publish(subject, data, raw('NATS/1.0\r\nGröße: 1\r\nno name: 2\r\nSize: 3\r\n\r\n'))
-  await stranger.nc.flush()
   await heard.count(1)
 
   expect(heard.messages[0]!.wire.headers).toEqual([['Size', '3']])

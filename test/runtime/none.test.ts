@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { assign, sendTo, setup } from 'xstate'
 import { childWorkflow, defineWorkflow, instanceRef, type Workflow } from '../../src/index.ts'
 import { startNode } from '../support/node.ts'
+import { noteUnhandled } from '../support/unhandled.ts'
 import { tally } from '../support/workflows.ts'
 
 const child = (id: string, output: () => unknown) =>
@@ -63,18 +64,7 @@ const keeper = defineWorkflow(
   { persist: 'none' },
 )
 
-const unhandled: unknown[] = []
-const note = (error: unknown) => unhandled.push(error)
-
 describe('an instance that is never stored', () => {
-  beforeEach(() => {
-    unhandled.length = 0
-    process.on('uncaughtException', note).on('unhandledRejection', note)
-  })
-  afterEach(() => {
-    process.off('uncaughtException', note).off('unhandledRejection', note)
-  })
-
   it.each(parents)('tells its parent when its output cannot be told: $name', async parent => {
     const { client } = await startNode({ workflows: [odd, large, ...parents], partitions: 1 })
 
@@ -95,6 +85,7 @@ describe('an instance that is never stored', () => {
   })
 
   it.each([0, 2 * 1024 * 1024])('ends no node with a state that cannot be told (%s)', async size => {
+    const unhandled = noteUnhandled()
     const { client } = await startNode({ workflows: [keeper], partitions: 1, drainTimeout: '1s' })
     const handle = await client.start(keeper, { id: 'one' })
 

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { assign, sendTo, setup } from 'xstate'
 import { defineWorkflow, instanceRef } from '../../src/index.ts'
 import { startNode } from '../support/node.ts'
+import { noteUnhandled } from '../support/unhandled.ts'
 import { tally } from '../support/workflows.ts'
 
 const types = {
@@ -37,20 +38,9 @@ const forwarder = defineWorkflow(
   }),
 )
 
-/** What nobody has handled: each of these ends a process. */
-const unhandled: unknown[] = []
-const note = (error: unknown) => unhandled.push(error)
-
 describe('a machine that sends another instance an event nobody may send', () => {
-  beforeEach(() => {
-    unhandled.length = 0
-    process.on('uncaughtException', note).on('unhandledRejection', note)
-  })
-  afterEach(() => {
-    process.off('uncaughtException', note).off('unhandledRejection', note)
-  })
-
   it.each([undefined, 50])('is suspended, and its node lives (delay %s)', async delay => {
+    const unhandled = noteUnhandled()
     const { client } = await startNode({ workflows: [forwarder, tally], partitions: 1 })
     const handle = await client.start(forwarder, { id: 'one' })
 

@@ -1,14 +1,10 @@
-import { pino } from 'pino'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import { setup } from 'xstate'
+
 import type { Store } from '../../actors/ports.ts'
 import { createNode, defineWorkflow } from '../../src/index.ts'
-import { createIds } from '../../src/client/ids.ts'
-import { systemClock } from '../../src/clock.ts'
-import { openTransport } from '../../src/nats/transport.ts'
-import { Node } from '../../src/runtime/node.ts'
-import { resolveNodeOptions } from '../../src/runtime/options.ts'
 import { freshNamespace, sharedServerUrl } from '../support/nats.ts'
+import { gate, wiredNode } from '../support/wired-node.ts'
 
 const sleeper = defineWorkflow(
   setup({
@@ -35,48 +31,31 @@ it('a moment that a scan has read does not replace one that was set since', asyn
   await before.stop()
 
   // A node whose scan has read the record, and is kept by others that are being loaded.
-  const nextId = createIds()
-  const resolved = resolveNodeOptions(
-    { ...options, log: 'silent', passivateAfter: '100ms' },
-    nextId().slice(0, 6),
-  )
-  const transport = await openTransport({
-    clock: systemClock,
-    connection: resolved.connection,
-    leaseTtlMs: resolved.leaseTtlMs,
-    namespace: resolved.namespace,
-    node: { name: resolved.name, incarnation: nextId() },
-    partitions: resolved.partitions,
-    replicas: resolved.replicas,
-  })
-  let goOn = () => {}
-  const gate = new Promise<void>(resolve => (goOn = resolve))
+  const scanning = gate()
   let hasRead = false
-  const { store } = transport
-  const slow: Store = {
+  const slowStore = (store: Store): Store => ({
     capacity: store.capacity,
     load: (...args) => store.load(...args),
     commit: (...args) => store.commit(...args),
     async *scanOwing(...args) {
       for await (const scanned of store.scanOwing(...args)) {
         hasRead = true
-        await gate
+        await scanning.passed
         yield scanned
       }
     },
-  }
-  const node = new Node(resolved, { ...transport, store: slow }, pino({ level: 'silent' }), {
-    clock: systemClock,
-    nextId,
   })
-  onTestFinished(() => node.stop())
+  const node = await wiredNode({ ...options, passivateAfter: '100ms' }, transport => ({
+    ...transport,
+    store: slowStore(transport.store),
+  }))
   await node.start()
   await expect.poll(() => hasRead).toBe(true)
   const handle = node.client.instance(sleeper, 'one')
   await handle.update({ type: 'WAIT', ms: 2_000 })
   await expect.poll(() => node.status().resident).toBe(0)
 
-  goOn()
+  scanning.open()
 
   await expect(handle.result({ timeout: '6s' })).resolves.toBeUndefined()
 })
